@@ -1,0 +1,140 @@
+"""Settings: defaults < `rag-faq.toml` < `RAG_FAQ_*` environment < arguments. Frozen; an unknown key is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from rag_faq.errors import SettingsError
+
+PREFIX = "RAG_FAQ_"
+
+# Variables of ours that are no settings of the running chatbot: where the settings file is, and how llama.cpp is built.
+OTHER_VARIABLES = frozenset({"RAG_FAQ_CONFIG", "RAG_FAQ_LLAMA_BACKEND"})
+
+
+def _packaged(name: str) -> Path:
+    """A folder of the checkout, or, in an installed wheel, of the package's own data."""
+    here = Path(__file__).resolve().parent
+    checkout = here.parent / name
+    return checkout if checkout.is_dir() else here / "data" / name
+
+
+class Settings(BaseSettings):
+    """All settings of the chatbot. `Settings.load(**arguments)` turns a bad value into a `SettingsError`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_ignore_empty=True, protected_namespaces=()
+    )
+    toml_path: ClassVar[Path | None] = None
+
+    corpus: Path = Field(
+        default_factory=lambda: _packaged("corpus"),
+        description="The FAQ: a Markdown, text or HTML file, or a folder of them.",
+    )
+    index: Path = Field(
+        default_factory=lambda: _packaged("indexes") / "generative-ai-faq",
+        description="The folder of the index.",
+    )
+    models: Path | None = Field(
+        None, description="Where weights are kept; by default the user's cache folder."
+    )
+    embedder: str = Field(
+        "all-MiniLM-L6-v2", description="Embedder: a catalog name or a sentence-transformers folder."
+    )
+    llm: str = Field(
+        "qwen2.5-coder-1.5b-instruct-q4_k_m",
+        description="Language model: a catalog name, a GGUF file, `hub:REPO/FILE`, or `none`.",
+    )
+    answer_style: Literal["auto", "composed", "verbatim"] = Field(
+        "auto",
+        description="`composed`: the model writes; `verbatim`: the FAQ's own text; `auto`: verbatim for the FAQ's own questions.",
+    )
+    max_sources: int = Field(3, ge=1, le=8, description="The most sources one answer may rest on.")
+    strictness: float = Field(
+        0.5, ge=0.0, le=1.0, description="How much evidence an answer needs: 0 answers nearly all, 1 refuses most."
+    )
+    max_new_tokens: int = Field(384, ge=16, le=4096, description="The longest answer, in tokens.")
+    max_question_chars: int = Field(
+        8000, ge=100, le=100_000, description="A longer question is turned down."
+    )
+    context_tokens: int = Field(4096, ge=512, le=131_072, description="Size of the model's context.")
+    threads: int | None = Field(
+        None, ge=1, le=256, description="Threads of the model; by default the cores that this process may use."
+    )
+    gpu_layers: int | None = Field(
+        None, ge=-1, description="Layers to put on the GPU: -1 all, 0 none; by default as many as fit."
+    )
+    state_cache_mb: int | None = Field(
+        None, ge=0, description="Memory for kept model states; by default a share of what is free; 0 turns it off."
+    )
+    state_cache_disk: bool = Field(True, description="Keep model states in the cache folder between starts.")
+    host: str = Field("127.0.0.1", description="Address that the web app binds to.")
+    port: int = Field(7860, ge=0, le=65535, description="Port of the web app; 0 takes a free one.")
+
+    @classmethod
+    def load(cls, config: Path | None = None, **arguments: Any) -> Settings:
+        """Read the file, the environment and `arguments` (those that are not `None`).
+
+        `config` names the settings file; by default `$RAG_FAQ_CONFIG`, else `rag-faq.toml` in the working folder if
+        it is there. Raises SettingsError for an unknown key, a bad value, or a named file that is not there.
+        """
+        named = config or (Path(p) if (p := os.environ.get("RAG_FAQ_CONFIG")) else None)
+        if named is not None and not named.is_file():
+            raise SettingsError(f"There is no settings file {named}", mend="name a file that is there")
+        path = named or Path("rag-faq.toml")
+        known = {PREFIX + name.upper() for name in cls.model_fields} | OTHER_VARIABLES
+        for variable in sorted(os.environ):
+            if variable.startswith(PREFIX) and variable not in known:
+                raise SettingsError(
+                    f"The environment variable {variable} is no setting of rag-faq",
+                    expected="one of " + ", ".join(sorted(known)),
+                    mend=f"unset {variable}",
+                )
+
+        class _WithFile(cls):  # type: ignore[misc, valid-type]
+            toml_path = path if path.is_file() else None
+
+        try:
+            loaded = _WithFile(**{k: v for k, v in arguments.items() if v is not None})
+        except ValidationError as error:
+            raise SettingsError(_explain(error, path), mend="see the table of settings in the README") from error
+        except ValueError as error:  # a TOML file that does not parse
+            raise SettingsError(f"{path} is not valid TOML: {error}") from error
+        return cls.model_construct(**{name: getattr(loaded, name) for name in cls.model_fields})
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before the environment before the file."""
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        if cls.toml_path is not None:
+            sources += (TomlConfigSettingsSource(settings_cls, cls.toml_path),)
+        return sources
+
+
+def _explain(error: ValidationError, path: Path) -> str:
+    """One line for each bad setting, with its name and what is wrong with it."""
+    lines = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            lines.append(f"`{name}` is no setting (given in {path} or as an argument)")
+        else:
+            lines.append(f"`{name}` = {item['input']!r}: {item['msg'].lower()}")
+    return "; ".join(lines)
