@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     )
     answer_style: Literal["auto", "composed", "verbatim"] = Field(
         "auto",
-        description="`composed`: the model writes; `verbatim`: the FAQ's own text; `auto`: verbatim for the FAQ's own questions.",
+        description=(
+            "`composed`: the model writes; `verbatim`: the FAQ's own text; `auto`: verbatim for the FAQ's own questions."
+        ),
     )
     max_sources: int = Field(3, ge=1, le=8, description="The most sources one answer may rest on.")
     strictness: float = Field(

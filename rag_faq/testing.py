@@ -70,7 +70,7 @@ class ScriptedGeneration:
         if self._closed or (self._cancel is not None and self._cancel.is_set()):
             self.stats = replace(self.stats, finish="cancelled")
             raise StopIteration
-        piece = next(self._pieces)
+        piece: str = next(self._pieces)
         self.stats = replace(self.stats, new_tokens=self.stats.new_tokens + 1)
         return piece
 

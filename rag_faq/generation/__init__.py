@@ -1,0 +1,1 @@
+"""The language model, its prompts, and the decision whether to answer."""

@@ -1,0 +1,1 @@
+"""Which source supports which sentence of an answer."""

@@ -1,0 +1,1 @@
+"""The doors: command line, page, HTTP. No logic of the answer lives here."""

@@ -1,0 +1,1 @@
+"""Which weights exist, where they come from, fetching and verifying them."""

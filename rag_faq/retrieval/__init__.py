@@ -1,0 +1,1 @@
+"""Embedding, the index, and search."""

@@ -1,0 +1,65 @@
+"""Builds the prompts. The only place that knows in which order the parts of a prompt stand.
+
+Nothing that changes from question to question stands before the sources, so that the model's state after
+[system][source 1] … can be kept and used again. Each source is one segment; the question is the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from rag_faq.records import History, Message, Prompt, Source
+
+# The question ends its message, under this label. It is a part of the question's segment, so it is never kept.
+_QUESTION = "Question: "
+
+
+@cache
+def _text(name: str) -> str:
+    return files("rag_faq.generation").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+def _source_segment(source: Source) -> str:
+    """One source as the model sees it. It bears no number: the same entry is the same tokens wherever it stands."""
+    return f"FAQ text:\n{source.entry.question}\n{source.text}\n\n"
+
+
+def _over_sources(sources: Sequence[Source], last: str) -> Prompt:
+    segments = (*(_source_segment(source) for source in sources), last)
+    return Prompt(
+        messages=(Message("system", (_text("answer"),)), Message("user", segments)),
+        sources=tuple(sources),
+    )
+
+
+def answer_prompt(question: str, sources: Sequence[Source]) -> Prompt:
+    """Asks for the answer to `question` out of `sources`."""
+    return _over_sources(sources, f"{_QUESTION}{question}")
+
+
+def gate_prompt(question: str, sources: Sequence[Source]) -> Prompt:
+    """Asks whether `sources` answer `question`, yes or no. Shares its kept states with `answer_prompt`."""
+    return _over_sources(sources, f"{_QUESTION}{question}\n{_text('gate')}")
+
+
+def prefix_prompt(sources: Sequence[Source]) -> Prompt:
+    """A prompt whose reusable prefix is the one of every question over `sources`: for filling states ahead."""
+    return _over_sources(sources, _QUESTION)
+
+
+def standalone_prompt(question: str, history: History) -> Prompt:
+    """Asks for `question` rewritten so that it stands without `history`."""
+    turns = "".join(f"{'User' if role == 'user' else 'Assistant'}: {' '.join(text.split())}\n" for role, text in history)
+    return Prompt(
+        messages=(
+            Message("system", (_text("standalone"),)),
+            Message("user", (f"Conversation:\n{turns}User: {' '.join(question.split())}\nRewritten:",)),
+        )
+    )
+
+
+def translate_prompt(question: str) -> Prompt:
+    """Asks for `question` in English."""
+    return Prompt(messages=(Message("system", (_text("translate"),)), Message("user", (question,))))
