@@ -1,0 +1,34 @@
+"""The chatbot's own words: refusals and notices. No fact about the documents' subject stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag_faq.records import FaqEntry
+
+EMPTY_QUESTION = "Please type a question. There was none to answer."
+NO_WORDS = "That has no words to look for. Please ask a question in words."
+STOPPED = "Stopped before the end."
+NO_MODEL = "No language model is at hand, so this is the FAQ's own text."
+OWN_QUESTION = "This is the FAQ's own question, so this is the FAQ's own answer."
+ASKED_VERBATIM = "This is the FAQ's own text, as the settings ask for."
+NOTHING_HELD = "The model's wording could not be checked against the FAQ, so this is the FAQ's own text."
+AUTHOR_WRITES = "The FAQ's author writes:\n\n"
+
+
+def too_long(length: int, most: int) -> str:
+    """The question is over the limit."""
+    return f"That question is {length:,} characters long, and the most is {most:,}. Please ask it more briefly."
+
+
+def refusal(related: Sequence[FaqEntry], total: int) -> str:
+    """The FAQ does not say; what it does cover."""
+    if not related:
+        return "The FAQ does not answer this."
+    nearest = "\n".join(f"- {entry.question}" for entry in related)
+    return f"The FAQ does not answer this. Of its {total} questions, these come nearest:\n\n{nearest}"
+
+
+def not_covered(parts: Sequence[str]) -> str:
+    """What a partly answered question leaves open."""
+    return "The FAQ does not say: " + " ".join(part.strip() for part in parts)

@@ -1,0 +1,105 @@
+"""One stand-alone English question out of a question and the conversation before it, only when that is needed."""
+
+from __future__ import annotations
+
+import re
+
+from rag_faq.generation.generator import Generator, Sampling
+from rag_faq.generation.language import foreign_language
+from rag_faq.generation.prompt import standalone_prompt, translate_prompt
+from rag_faq.records import History, Prompt
+
+# Words that point back. "this/that/these/those" point back unless a noun follows that the question itself describes,
+# which cannot be told without parsing; so they count where a verb, a preposition or the end follows.
+_POINTS_BACK = re.compile(
+    r"""\b(?:
+        it|its|they|them|their|theirs|he|she|him|her|
+        (?:this|that|these|those)(?=\s*(?:$|[?.!,]|(?:is|are|was|were|do|does|did|can|could|will|would|happen|work|one|
+            ones|in|for|with|kind|sort|two|three|part)\b))|
+        (?:this|these|those)(?=\s+(?:models?|techniques?|methods?|problems?|issues?|approach(?:es)?|things?|cases?|risks?|
+            areas?|fields?|points?|steps?|ways?|tools?|concerns?|challenges?|applications?)\b)|
+        the\s+(?:same|former|latter|first|second|third|fourth|last|other|others|others?|rest|previous)(?:\s+(?:one|two|
+            point|item|model|part))?|
+        (?:both|either|neither|each)\s+of\s+them|one\s+of\s+them|another\s+one|the\s+one|more\s+(?:about|on)\s+that
+    )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# "Is it possible …", "does it make sense …": the pronoun points at nothing.
+_EMPTY_IT = re.compile(
+    r"\b(?:is|was|would|does|can|could)\s+it\s+(?:possible|true|correct|safe|hard|easy|ok|okay|worth|make\s+sense|legal)\b"
+    r"|\bit(?:'s|\s+is)\s+(?:possible|true|said|important)\b|\bhow\s+(?:hard|easy|difficult)\s+is\s+it\s+to\b",
+    re.IGNORECASE,
+)
+_OPENS_AS_REPLY = re.compile(
+    r"^\W*(?:and|but|or|so|also|then|ok(?:ay)?,?\s+(?:and|but|so)|what\s+about|how\s+about|same\s+for|why\s+not|"
+    r"what\s+else|anything\s+else|any\s+others?|such\s+as|like\s+what|for\s+example|tell\s+me\s+more|more\b|"
+    r"in\s+what\s+way|how\s+so|how\s+come|really)\b",
+    re.IGNORECASE,
+)
+# A question this short leans on what was said, unless it names its subject ("What is GPT-4?" has one content word).
+_SHORT_WORDS = 4
+_ASKS_WHAT_IS = re.compile(
+    r"^\W*(?:what(?:'s|\s+is|\s+are)|who(?:'s|\s+is)|define|explain|describe)\s+\S+", re.IGNORECASE
+)
+
+_MOST_TURNS = 4  # of the conversation that are shown: older ones mislead more than they help
+_MOST_CHARS = 600  # of one turn
+_REWRITTEN = Sampling(max_tokens=64, stop=("\n",))
+_TRANSLATED = Sampling(max_tokens=128, stop=("\n",))
+_WORD = re.compile(r"\w+")
+
+
+def leans_on_history(question: str) -> bool:
+    """True when the question cannot be understood without what was said before it."""
+    text = _EMPTY_IT.sub(" ", question.strip())
+    if _POINTS_BACK.search(text) or _OPENS_AS_REPLY.match(text):
+        return True
+    return len(_WORD.findall(text)) <= _SHORT_WORDS and not _ASKS_WHAT_IS.match(text)
+
+
+def recent(history: History) -> History:
+    """The last turns, each cut to a length that a small model can keep in mind."""
+    return tuple((role, text[:_MOST_CHARS]) for role, text in history[-_MOST_TURNS:])
+
+
+class Rewriter:
+    """Makes stand-alone questions. Without a model it joins the question to the one before it."""
+
+    def __init__(self, generator: Generator | None) -> None:
+        self._generator = generator
+
+    def stand_alone(self, question: str, history: History) -> str:
+        """`question` itself when it stands alone in English; else what the search should look for."""
+        if foreign_language(question) is not None:
+            question = self._translate(question)
+        if not any(role == "user" for role, _ in history) or not leans_on_history(question):
+            return question
+        history = recent(history)
+        asked_before = next(text for role, text in reversed(history) if role == "user")
+        joined = f"{asked_before.strip()} {question.strip()}"
+        if self._generator is None:
+            return joined
+        rewritten = self._write(standalone_prompt(question, history), _REWRITTEN)
+        said = " ".join(text for _, text in history)
+        return rewritten if _faithful(rewritten, question, said) else joined
+
+    def _translate(self, question: str) -> str:
+        if self._generator is None:
+            return question
+        return self._write(translate_prompt(question), _TRANSLATED) or question
+
+    def _write(self, prompt: Prompt, sampling: Sampling) -> str:
+        assert self._generator is not None
+        text = "".join(self._generator.generate(prompt, sampling)).strip()
+        return text.removeprefix("Rewritten:").strip().strip('"')
+
+
+def _faithful(rewritten: str, question: str, said: str) -> bool:
+    """A rewriting is used only if it is a question of a sane length whose words were all said before."""
+    if not 3 <= len(rewritten) <= 300:
+        return False
+    known = {word[:4] for word in _WORD.findall(f"{said} {question}".lower())}
+    words = [word for word in _WORD.findall(rewritten.lower()) if len(word) > 3]
+    if not words:
+        return False
+    return sum(word[:4] in known for word in words) >= 0.7 * len(words)

@@ -1,0 +1,72 @@
+"""What of a question is searched for: its words without markup, its one real question, its parts."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|</?[a-zA-Z][^<>]{0,500}>|<\|[^<>|]{1,40}\|>", re.DOTALL | re.I)
+_MARKDOWN = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)|[*_`~]{1,3}(?=\S)|(?<=\S)[*_`~]{1,3}|^#{1,6}\s+", re.M)
+_SPACE = re.compile(r"\s+")
+_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+|\n|$)")
+_ASKS = re.compile(
+    r"\b(?:what|who|whom|whose|when|where|why|which|how|can|could|do|does|did|is|are|was|were|will|would|should|may|"
+    r"tell|explain|describe|define|list|name|give|compare|know)\b",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(
+    r"\s*(?:,\s*)?\b(?:and|as well as|and also|also)\s+(?=(?:what|who|when|where|why|which|how|is|are|can|does|do)\b)"
+    r"|(?<=[?;])\s+",
+    re.IGNORECASE,
+)
+_REFERS_BACK = re.compile(
+    r"\b(?:it|its|they|them|their|this|that|these|those|he|she|one|ones|such|same|both)\b", re.IGNORECASE
+)
+_FILLER = re.compile(r"^(?:please|thanks?|thank you|hi|hello|hey|ok|okay)\b[\s,!.]*$", re.IGNORECASE)
+
+
+def plain(question: str) -> str:
+    """The question as plain text on one line: no tags, no Markdown marks, no control characters, NFKC.
+
+    What stood inside a tag pair stays; the contents of scripts and styles go.
+    """
+    text = unicodedata.normalize("NFKC", question)
+    text = _TAG.sub(" ", html.unescape(text))
+    text = _MARKDOWN.sub(lambda match: match.group(1) or "", text)
+    text = "".join(c if unicodedata.category(c)[0] != "C" or c.isspace() else "" for c in text)
+    return _SPACE.sub(" ", text).strip()
+
+
+def has_words(text: str) -> bool:
+    """True when there is anything that a search could look for: two letters or digits in a row."""
+    return re.search(r"[^\W_]{2}", text) is not None
+
+
+def candidates(question: str, most_words: int = 60) -> tuple[str, ...]:
+    """A long text's sentences that may hold its real question, each by itself; a short question is its own only one.
+
+    Sentences that ask come with the sentence before them as well, since a rambling text often names its subject first.
+    """
+    if len(question.split()) <= most_words:
+        return (question,)
+    sentences = [s.strip() for s in _SENTENCE.findall(question) if has_words(s)]
+    asking = [i for i, s in enumerate(sentences) if s.endswith("?")] or [
+        i for i, s in enumerate(sentences) if _ASKS.search(s)
+    ]
+    found: dict[str, None] = {}
+    for i in asking:
+        found.setdefault(" ".join(sentences[i].split()[-most_words:]))
+    return tuple(found)[:32] or (" ".join(question.split()[:most_words]),)
+
+
+def parts(question: str) -> tuple[str, ...]:
+    """The separate questions that one question holds, or the question itself.
+
+    It is split only where each part can be understood alone: no part refers back, and each has three words or more.
+    """
+    pieces = [piece.strip(" ,;") for piece in _JOINT.split(question) if piece and has_words(piece)]
+    pieces = [piece for piece in pieces if not _FILLER.match(piece)]
+    if len(pieces) < 2 or any(len(p.split()) < 3 or _REFERS_BACK.search(p) for p in pieces):
+        return (question,)
+    return tuple(piece if piece.endswith("?") else f"{piece}?" for piece in pieces)
