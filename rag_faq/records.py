@@ -48,6 +48,7 @@ class Hit:
     rank: int  # from 1
     cosine: float = 0.0  # best cosine of any of the entry's chunks with the question
     lexical: float = 0.0  # best lexical score of the entry, scaled to 0..1 within this search
+    coverage: float = 0.0  # share of the question's content words that the entry has, weighted by their rarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class Answer:
     timings: Timings = field(default_factory=Timings)
     model: ModelInfo = field(default_factory=lambda: ModelInfo(name="none"))
     index: str = ""  # the index's fingerprint
+    evidence: float = 0.0  # probability, before anything was written, that the FAQ answers the question
     note: str = ""  # why the outcome is what it is, where a person would ask
 
 

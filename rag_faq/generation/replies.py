@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rag_faq.records import FaqEntry
@@ -13,6 +14,14 @@ NO_MODEL = "No language model is at hand, so this is the FAQ's own text."
 OWN_QUESTION = "This is the FAQ's own question, so this is the FAQ's own answer."
 ASKED_VERBATIM = "This is the FAQ's own text, as the settings ask for."
 NOTHING_HELD = "The model's wording could not be checked against the FAQ, so this is the FAQ's own text."
+# How a model says that the text does not answer.
+_DENIAL = re.compile(
+    r"\b(?:text|FAQ|passage|source|excerpt|information|context)\b[^.]{0,60}?\b(?:does|do|did|is|are|has|have)(?:\s+not|n't)\b"
+    r"|\b(?:no|not)\s+(?:mention|information|mentioned|stated|specified|provided|given|covered)\b"
+    r"|\bnot\s+in\s+the\s+(?:FAQ|text)\b|^\W*(?:I'm\s+sorry|Sorry|I\s+can(?:'|no)t)\b",
+    re.IGNORECASE,
+)
+
 AUTHOR_WRITES = "The FAQ's author writes:\n\n"
 
 
@@ -32,3 +41,8 @@ def refusal(related: Sequence[FaqEntry], total: int) -> str:
 def not_covered(parts: Sequence[str]) -> str:
     """What a partly answered question leaves open."""
     return "The FAQ does not say: " + " ".join(part.strip() for part in parts)
+
+
+def is_denial(text: str) -> bool:
+    """True when the model's text says that the sources hold no answer."""
+    return _DENIAL.search(text) is not None
