@@ -1,0 +1,59 @@
+"""An answer as JSON: the one shape that the command line and the HTTP doors hand out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rag_faq.records import Answer, Source
+
+
+def source_json(source: Source) -> dict[str, Any]:
+    """A source: `entry` is the FAQ's own number."""
+    return {
+        "number": source.number,
+        "entry": source.entry.number,
+        "question": source.entry.question,
+        "score": round(source.score, 4),
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """The fields of a line of `rag-faq batch`, without its id."""
+    numbers = {source.entry.id: source.entry.number for source in answer.sources}
+    t = answer.timings
+    return {
+        "answer": answer.text,
+        "outcome": answer.outcome,
+        "citations": [
+            {
+                "number": c.number,
+                "entry": numbers[c.entry_id],
+                "quote": c.quote,
+                "start": c.start,
+                "end": c.end,
+                "support": round(c.support, 3),
+            }
+            for c in answer.citations
+        ],
+        "sources": [source_json(source) for source in answer.sources],
+        "related": [
+            {"entry": r.entry.number, "question": r.entry.question, "score": round(r.score, 4)} for r in answer.related
+        ],
+        "unsupported": [{"text": u.text, "reason": u.reason} for u in answer.unsupported],
+        "searched": answer.searched,
+        "evidence": round(answer.evidence, 4),
+        "note": answer.note,
+        "model": {"name": answer.model.name, "device": answer.model.device, "detail": answer.model.detail},
+        "index": answer.index,
+        "timings": {
+            "rewrite_s": round(t.rewrite_s, 4),
+            "retrieve_s": round(t.retrieve_s, 4),
+            "gate_s": round(t.gate_s, 4),
+            "queue_s": round(t.queue_s, 4),
+            "first_token_s": None if t.first_token_s is None else round(t.first_token_s, 4),
+            "total_s": round(t.total_s, 4),
+            "prompt_tokens": t.prompt_tokens,
+            "cached_tokens": t.cached_tokens,
+            "new_tokens": t.new_tokens,
+        },
+    }
