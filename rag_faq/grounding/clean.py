@@ -20,22 +20,33 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.MULTILINE), put)
     for pattern, put in (
         # A closing list of sources, with what stands under it.
-        (r"^[ \t>*_#]*(?:sources?|references?|citations?)[ \t*_]*:[ \t*_]*(?:\n?[ \t]*[-*]?[ \t]*" + _NUMBERS + r"[ \t.]*)+$", ""),
-        # "Source [1]: text", "Source 1 says that text"
-        (rf"^(?P<lead>[ \t]*(?:[-*•]\s+)?)(?:\*\*)?(?:{_SAYS}\s+)?{_NAMED}(?:\*\*)?\s*(?::(?:\*\*)?|{_REPORTS}(?:\s+that)?:?)\s*", r"\g<lead>"),
+        (
+            r"^[ \t>*_#]*(?:sources?|references?|citations?)[ \t*_]*:[ \t*_]*(?:\n?[ \t]*[-*]?[ \t]*"
+            + _NUMBERS
+            + r"[ \t.]*)+$",
+            "",
+        ),
+        # At the beginning: "Source [1]: text", "Source 1 says that text".
+        (
+            rf"^(?P<lead>[ \t]*(?:[-*•]\s+)?)(?:\*\*)?(?:{_SAYS}\s+)?{_NAMED}(?:\*\*)?\s*"
+            rf"(?::(?:\*\*)?|{_REPORTS}(?:\s+that)?:?)\s*",
+            r"\g<lead>",
+        ),
         (rf"(?P<lead>[.!?]\s+)(?:{_SAYS}\s+)?{_NAMED}\s*(?::|{_REPORTS}(?:\s+that)?:?)\s*", r"\g<lead>"),
         # "According to source 1, text" and "text, as stated in source 1."
         (rf"(?P<lead>^[ \t]*(?:[-*•]\s+)?|[.!?]\s+){_SAYS}\s+(?:{_NAMED}|\[\d{{1,3}}\])\s*,\s*", r"\g<lead>"),
         (rf"\s*,?\s*\b{_SAYS}\s+{_NAMED}(?=\s*[,.;!?)]|\s*$)", ""),
-        # "(Source 2)", "(see sources 1 and 2)", "[Source 1]", "【1】"
+        # In brackets: "(Source 2)", "(see sources 1 and 2)", "[Source 1]", "【1】".
         (rf"\s*[(\[【](?:{_SAYS}\s+)?{_NAMED}[)\]】]", ""),
         (r"\s*【[^】\n]{1,20}】", ""),
-        # "[1]", "[1, 2]", "[^1]", "[n]"
+        # Bare numbers: "[1]", "[1, 2]", "[^1]", and the placeholder "[n]".
         (r"\s*\[\^?(?:\d{1,3}(?:\s*(?:[,;&–-]|and)\s*\[?\d{1,3}\]?)*|n)\](?!\()", ""),
         (r"\s*\((?:\[\d{1,3}\][,\s]*)+\)", ""),
     )
 )
-_ANSWER = re.compile(r"\A\s*(?:#{1,6}\s*)?(?:\*\*)?(?:answer|response|a|réponse|respuesta)(?:\*\*)?\s*:(?:\*\*)?\s*", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"\A\s*(?:#{1,6}\s*)?(?:\*\*)?(?:answer|response|a|réponse|respuesta)(?:\*\*)?\s*:(?:\*\*)?\s*", re.IGNORECASE
+)
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _FIRST_LETTER = re.compile(r"(?:\A|(?<=[.!?]\s)|(?<=\n))([ \t]*(?:[-*•]\s+)?)([a-z])")
 

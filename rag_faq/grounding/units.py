@@ -1,0 +1,143 @@
+"""A source taken apart: its sentences, their clauses and words, and their vectors. Made once for each source text."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from rag_faq.grounding.sentences import Span, list_marker, split_sentences
+from rag_faq.grounding.words import Token, tokens
+from rag_faq.retrieval.embedder import Embedder, Vectors
+
+# A clause ends at these. A clause of fewer than two content words goes with the one before it.
+_CLAUSE_END = re.compile(
+    r"[;:—–]\s|,\s|\s\(|\)\s?"
+    r"|\s(?=(?:and|but|while|whereas|which|who|because|although|though|so that|where|when|instead of|rather than)\s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One sentence or list line of a source."""
+
+    text: str
+    span: Span  # in the source's text; in its question for the question's own unit
+    block: int  # which paragraph or list line it stands in; -1 for the question
+    tokens: tuple[Token, ...]
+    clauses: tuple[tuple[Token, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A source as the verifier sees it."""
+
+    text: str
+    question: Unit
+    units: tuple[Unit, ...]
+    windows: tuple[tuple[int, ...], ...]  # every unit, then every pair of neighbours, by their places in `units`
+    window_vectors: Vectors  # (len(windows), d)
+    whole_vector: Vectors  # (1, d): question and answer
+    words: tuple[str, ...]  # its different content words, in lower case
+    word_vectors: Vectors  # (len(words), d)
+    word_stems: tuple[str, ...]
+
+
+def clauses(text: str) -> tuple[tuple[Token, ...], ...]:
+    """The clauses of a sentence as words, cut at commas, colons and conjunctions."""
+    items = tokens(text)
+    ends = [match.start() for match in _CLAUSE_END.finditer(text)]
+    found: list[list[Token]] = [[]]
+    remaining = iter([*ends, len(text) + 1])
+    end = next(remaining)
+    for token in items:
+        while token.start >= end:
+            if sum(t.counts for t in found[-1]) >= 2:
+                found.append([])
+            end = next(remaining)
+        found[-1].append(token)
+    if len(found) > 1 and sum(t.counts for t in found[-1]) < 2:
+        last = found.pop()
+        found[-1].extend(last)
+    return tuple(tuple(clause) for clause in found if clause)
+
+
+class SourceReader:
+    """Makes the view of a source, and keeps the last ones."""
+
+    def __init__(self, embedder: Embedder, keep: int = 128) -> None:
+        self._embedder = embedder
+        self._keep = keep
+        self._views: OrderedDict[tuple[str, str], SourceView] = OrderedDict()
+        self._lock = Lock()
+
+    def view(self, text: str, question: str) -> SourceView:
+        """The view of one source."""
+        key = (text, question)
+        with self._lock:
+            if key in self._views:
+                self._views.move_to_end(key)
+                return self._views[key]
+        view = self._read(text, question)
+        with self._lock:
+            self._views[key] = view
+            while len(self._views) > self._keep:
+                self._views.popitem(last=False)
+        return view
+
+    def _read(self, text: str, question: str) -> SourceView:
+        units = tuple(_units(text))
+        asked = Unit(question, Span(0, len(question)), -1, tokens(question), clauses(question))
+        pairs = [(i, i + 1) for i in range(len(units) - 1)]
+        windows: tuple[tuple[int, ...], ...] = (*((i,) for i in range(len(units))), *pairs)
+        words: dict[str, str] = {}
+        for unit in (asked, *units):
+            for token in unit.tokens:
+                if token.kind not in ("function", "negator"):
+                    words.setdefault(token.stem, token.text.lower())
+        texts = [
+            *(" ".join(units[i].text for i in window) for window in windows),
+            f"{question} {text}",
+            *words.values(),
+        ]
+        vectors = self._embedder.encode(texts)
+        n = len(windows)
+        return SourceView(
+            text=text,
+            question=asked,
+            units=units,
+            windows=windows,
+            window_vectors=vectors[:n],
+            whole_vector=vectors[n : n + 1],
+            words=tuple(words.values()),
+            word_vectors=vectors[n + 1 :],
+            word_stems=tuple(words),
+        )
+
+
+def _units(text: str) -> Sequence[Unit]:
+    found: list[Unit] = []
+    block = -1
+    end = 0
+    for span in split_sentences(text):
+        marker = len(list_marker(text[span.start : span.end]))
+        if block < 0 or "\n" in text[end : span.start]:
+            block += 1
+        end = span.end
+        start = min(span.start + marker, span.end - 1)
+        words = text[start : span.end]
+        found.append(Unit(words, Span(start, span.end), block, tokens(words), clauses(words)))
+    return found
+
+
+def best_cosine(vector: Vectors, others: Vectors) -> tuple[float, int]:
+    """The highest cosine of one vector, shape (d,), with the rows of (n, d), and which row it is; (0, -1) for none."""
+    if not len(others):
+        return 0.0, -1
+    scores = others @ vector
+    best = int(np.argmax(scores))
+    return float(scores[best]), best

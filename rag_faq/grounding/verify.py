@@ -1,0 +1,81 @@
+"""Does a source support a sentence? Decided by wording and meaning together.
+
+Names, numbers and negations must agree with the source: no likeness of meaning makes up for them. What remains is
+weighed: how much of the sentence's content has a counterpart in the source, how near the meanings are, and whether
+what is said together in the sentence is said together in the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rag_faq.grounding.conflicts import missing_names, missing_numbers
+from rag_faq.grounding.evidence import Evidence, gather
+from rag_faq.grounding.sentences import Span
+from rag_faq.grounding.units import SourceReader
+from rag_faq.grounding.weigh import Weights, load_weights
+from rag_faq.grounding.words import tokens
+from rag_faq.retrieval.embedder import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What one source has to say for one sentence."""
+
+    score: float  # 0..1
+    supported: bool
+    quote: str  # words of the source's text, or, where only that bears the sentence out, of its question
+    quote_span: Span  # of the quote in the text that it was taken from
+    reason: str  # why it is not supported; "" when it is
+    in_question: bool = False  # the quote is from the source's question
+
+    @classmethod
+    def none(cls, reason: str) -> Support:
+        """No support at all."""
+        return cls(0.0, False, "", Span(0, 0), reason)
+
+
+class Verifier:
+    """Checks sentences against sources. Safe for many threads as long as the embedder is."""
+
+    def __init__(self, embedder: Embedder, weights: Weights | None = None) -> None:
+        self._embedder = embedder
+        self._reader = SourceReader(embedder)
+        self._weights = weights or load_weights()
+
+    @property
+    def threshold(self) -> float:
+        """The score from which a sentence counts as supported."""
+        return self._weights.threshold
+
+    def evidence(self, sentence: str, source_text: str, question: str) -> Evidence:
+        """What speaks for and against the sentence, before it is weighed."""
+        return gather(sentence, self._reader.view(source_text, question), self._embedder)
+
+    def foreign(self, text: str, source_text: str, question: str) -> str:
+        """The objection to a name or number in `text` that the source does not have, or ""."""
+        items, view = tokens(text), self._reader.view(source_text, question)
+        return missing_numbers(items, view) or missing_names(items, view)
+
+    def check(self, sentence: str, source_text: str, question: str) -> Support:
+        """Whether the source, that is its text and its own question, supports the sentence.
+
+        `question` is the question of the source's entry, not the user's: what a user claims is no evidence.
+        """
+        evidence = self.evidence(sentence, source_text, question)
+        if not evidence.content:
+            return Support.none("it says nothing that could be checked")
+        score = self._weights.score(evidence)
+        reason = evidence.objection
+        if reason:
+            score = min(score, self._weights.threshold / 2)
+        elif score < self._weights.threshold:
+            reason = evidence.weakness()
+        return Support(
+            score=score,
+            supported=not reason,
+            quote=evidence.quote,
+            quote_span=evidence.quote_span,
+            reason=reason,
+            in_question=evidence.quote_in_question,
+        )
