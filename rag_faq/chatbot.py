@@ -1,6 +1,6 @@
 """The chatbot: the only place where the stages are joined.
 
-    question + history ─ stand-alone question ─ search ─ enough evidence? ─ prompt ─ generate ─ ground ─► Answer
+question + history ─ stand-alone question ─ search ─ enough evidence? ─ prompt ─ generate ─ ground ─► Answer
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from threading import Event as Flag
 from rag_faq.generation import replies
 from rag_faq.generation.gate import Gate, Verdict
 from rag_faq.generation.generator import Generator, Sampling
+from rag_faq.generation.orders import without_orders
 from rag_faq.generation.prompt import answer_prompt, prefix_prompt
 from rag_faq.generation.rewrite import Rewriter
 from rag_faq.generation.select import number_sources, select_hits
@@ -117,7 +118,7 @@ class FaqChatbot:
 
     def search(self, question: str, history: History = ()) -> tuple[Hit, ...]:
         """The entries that come nearest to the question, best first; the model writes nothing but a rewriting."""
-        text = query.plain(question)
+        text = without_orders(query.plain(question))
         if not query.has_words(text):
             return ()
         return self._search(self._rewriter.stand_alone(text, history))[1]
@@ -142,7 +143,7 @@ class FaqChatbot:
             yield SourcesFound((), question)
             yield self._refuse(question, question, problem, Timings(total_s=time.perf_counter() - start))
             return
-        found = self._find(query.plain(question), history)
+        found = self._find(without_orders(query.plain(question)), history)
         style = self._style(found)
         yield SourcesFound(found.sources if style != "refused" else (), found.searched)
         if style == "refused":
@@ -177,7 +178,9 @@ class FaqChatbot:
             return replies.EMPTY_QUESTION
         if len(question) > self.options.max_question_chars:
             return replies.too_long(len(question), self.options.max_question_chars)
-        return "" if query.has_words(query.plain(question)) else replies.NO_WORDS
+        if not query.has_words(query.plain(question)):
+            return replies.NO_WORDS
+        return "" if query.has_words(without_orders(query.plain(question))) else replies.ONLY_ORDERS
 
     def _search(self, question: str) -> tuple[str, tuple[Hit, ...]]:
         """The question that was really searched for, and its hits: of a long text, the sentence that finds most."""
@@ -254,9 +257,7 @@ class FaqChatbot:
 
     # -- the outcomes -------------------------------------------------------------------------------------------
 
-    def _compose(
-        self, question: str, found: Found, cancel: Flag | None, start: float
-    ) -> Steps[Event, None, Answer]:
+    def _compose(self, question: str, found: Found, cancel: Flag | None, start: float) -> Steps[Event, None, Answer]:
         """Let the model write, give its words on as they come, and check what it wrote."""
         assert self._generator is not None
         generation = self._generator.generate(

@@ -28,14 +28,16 @@ def _function_words() -> tuple[frozenset[str], dict[str, frozenset[str]]]:
 def foreign_language(text: str) -> str | None:
     """The name of the language, or None for English and for what cannot be told.
 
-    A text counts as foreign when another language has at least two more of its function words than English has, or
-    when most of its letters are not Latin.
+    A text counts as foreign when it has at least two function words of another language that are no English ones, and
+    more of these than of English function words; or when most of its letters are not Latin. Single letters and words
+    that are written in capitals ("AI" is an Italian word too) do not count.
     """
     letters = [c for c in text if c.isalpha()]
     if letters and sum(ord(c) > 0x24F for c in letters) > len(letters) / 2:
         return "another script"
-    words = [word.lower() for word in _WORD.findall(text)]
+    words = [word.lower() for word in _WORD.findall(text) if len(word) > 2 or word.islower() and len(word) == 2]
     english, others = _function_words()
     in_english = sum(word in english for word in words)
-    name, count = max(((n, sum(w in ws for w in words)) for n, ws in others.items()), key=lambda pair: pair[1])
-    return name if count >= in_english + 2 else None
+    foreign = {name: sum(w in known and w not in english for w in words) for name, known in others.items()}
+    name, count = max(foreign.items(), key=lambda pair: pair[1])
+    return name if count >= 2 and count > in_english else None

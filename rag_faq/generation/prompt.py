@@ -51,7 +51,9 @@ def prefix_prompt(sources: Sequence[Source]) -> Prompt:
 
 def standalone_prompt(question: str, history: History) -> Prompt:
     """Asks for `question` rewritten so that it stands without `history`."""
-    turns = "".join(f"{'User' if role == 'user' else 'Assistant'}: {' '.join(text.split())}\n" for role, text in history)
+    turns = "".join(
+        f"{'User' if role == 'user' else 'Assistant'}: {' '.join(text.split())}\n" for role, text in history
+    )
     return Prompt(
         messages=(
             Message("system", (_text("standalone"),)),

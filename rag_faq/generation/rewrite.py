@@ -9,18 +9,17 @@ from rag_faq.generation.language import foreign_language
 from rag_faq.generation.prompt import standalone_prompt, translate_prompt
 from rag_faq.records import History, Prompt
 
-# Words that point back. "this/that/these/those" point back unless a noun follows that the question itself describes,
-# which cannot be told without parsing; so they count where a verb, a preposition or the end follows.
+# Words that point back. "that" is more often a conjunction ("models that write code"), so it counts only at the end of
+# a clause, at the start, or after a word that cannot stand before a conjunction.
 _POINTS_BACK = re.compile(
     r"""\b(?:
-        it|its|they|them|their|theirs|he|she|him|her|
-        (?:this|that|these|those)(?=\s*(?:$|[?.!,]|(?:is|are|was|were|do|does|did|can|could|will|would|happen|work|one|
-            ones|in|for|with|kind|sort|two|three|part)\b))|
-        (?:this|these|those)(?=\s+(?:models?|techniques?|methods?|problems?|issues?|approach(?:es)?|things?|cases?|risks?|
-            areas?|fields?|points?|steps?|ways?|tools?|concerns?|challenges?|applications?)\b)|
-        the\s+(?:same|former|latter|first|second|third|fourth|last|other|others|others?|rest|previous)(?:\s+(?:one|two|
-            point|item|model|part))?|
-        (?:both|either|neither|each)\s+of\s+them|one\s+of\s+them|another\s+one|the\s+one|more\s+(?:about|on)\s+that
+        its?|they|them|their|theirs|he|she|him|her|this|these|those|
+        that(?=\s*(?:$|[?.!,;]))|(?:^|(?<=\bof\ )|(?<=\bin\ )|(?<=\bfor\ )|(?<=\bwith\ )|(?<=\bto\ )|(?<=\bis\ )|
+            (?<=\bdo\ )|(?<=\bdoes\ )|(?<=\bwhy\ )|(?<=\bafter\ )|(?<=\babout\ )|(?<=\blike\ )|(?<=\bfrom\ )|
+            (?<=\bwas\ )|(?<=\bdoing\ ))that|
+        the\s+(?:same|former|latter|first|second|third|fourth|last|others?|rest|previous|one|ones|opposite)|
+        (?:both|either|neither|each)\s+of\s+them|another\s+one|second\s+one|
+        you\s+(?:just\s+)?(?:said|mentioned|named|listed|told)
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )

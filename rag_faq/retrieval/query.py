@@ -6,7 +6,9 @@ import html
 import re
 import unicodedata
 
-_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|</?[a-zA-Z][^<>]{0,500}>|<\|[^<>|]{1,40}\|>", re.DOTALL | re.I)
+_TAG = re.compile(
+    r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|</?[a-zA-Z][^<>]{0,500}>|<\|[^<>|]{1,40}\|>", re.DOTALL | re.I
+)
 _MARKDOWN = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)|[*_`~]{1,3}(?=\S)|(?<=\S)[*_`~]{1,3}|^#{1,6}\s+", re.M)
 _SPACE = re.compile(r"\s+")
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+|\n|$)")
@@ -67,6 +69,7 @@ def parts(question: str) -> tuple[str, ...]:
     """
     pieces = [piece.strip(" ,;") for piece in _JOINT.split(question) if piece and has_words(piece)]
     pieces = [piece for piece in pieces if not _FILLER.match(piece)]
-    if len(pieces) < 2 or any(len(p.split()) < 3 or _REFERS_BACK.search(p) for p in pieces):
+    alone = all(len(p.split()) >= 3 and _ASKS.search(p) and not _REFERS_BACK.search(p) for p in pieces)
+    if len(pieces) < 2 or not alone:
         return (question,)
     return tuple(piece if piece.endswith("?") else f"{piece}?" for piece in pieces)
