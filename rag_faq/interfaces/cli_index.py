@@ -1,0 +1,65 @@
+"""`rag-faq index`: build, describe and check the index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag_faq.interfaces.cli_context import settings_of
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build, describe and check the index.")
+
+
+@app.command()
+def build(
+    context: typer.Context,
+    corpus: Annotated[Path | None, typer.Option(help="The document, or a folder of documents.")] = None,
+    index: Annotated[Path | None, typer.Option(help="The index folder to write.")] = None,
+    force: Annotated[bool, typer.Option(help="Build anew even when nothing changed.")] = False,
+) -> None:
+    """Build the index of the corpus; only what changed is embedded anew."""
+    from tqdm import tqdm
+
+    from rag_faq import assembly
+    from rag_faq.errors import IndexFolderError
+
+    settings = settings_of(context, corpus=corpus, index=index)
+    if not force:
+        try:
+            retriever = assembly.load_retriever(settings)
+        except IndexFolderError:
+            pass  # not there, not whole, or of something else: that is what a build is for
+        else:
+            typer.echo(f"{settings.index} is up to date: {len(retriever.index.entries)} entries")
+            return
+    with tqdm(unit="chunk", disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        manifest = assembly.build(settings, show)
+    typer.echo(f"{settings.index}: {manifest.entries} entries in {manifest.chunks} chunks, by {manifest.embedder}")
+
+
+@app.command()
+def info(context: typer.Context, index: Annotated[Path | None, typer.Option(help="The index folder.")] = None) -> None:
+    """Print the index's manifest."""
+    from rag_faq.retrieval.manifest import read_manifest
+
+    typer.echo(json.dumps(read_manifest(settings_of(context, index=index).index).to_json(), indent=2))
+
+
+@app.command()
+def verify(
+    context: typer.Context, index: Annotated[Path | None, typer.Option(help="The index folder.")] = None
+) -> None:
+    """Check every file of the index, the corpus and the embedder against the manifest."""
+    from rag_faq.assembly import load_retriever
+
+    settings = settings_of(context, index=index)
+    found = load_retriever(settings).index
+    typer.echo(f"{settings.index} is whole: {len(found.entries)} entries, fingerprint {found.fingerprint}")
