@@ -35,7 +35,7 @@ def foreign_language(text: str) -> str | None:
     letters = [c for c in text if c.isalpha()]
     if letters and sum(ord(c) > 0x24F for c in letters) > len(letters) / 2:
         return "another script"
-    words = [word.lower() for word in _WORD.findall(text) if len(word) > 2 or word.islower() and len(word) == 2]
+    words = [word.lower() for word in _WORD.findall(text) if len(word) > 2 or (word.islower() and len(word) == 2)]
     english, others = _function_words()
     in_english = sum(word in english for word in words)
     foreign = {name: sum(w in known and w not in english for w in words) for name, known in others.items()}

@@ -12,7 +12,9 @@ import re
 _CUT = re.compile(
     r"(?<=[.!?;:\n])\s+|\s+-{2,}\s+|,?\s+(?=(?:and\s+)?then\b)|,\s+(?=(?:and\s+)?(?:now|also|so)\b)", re.I
 )
-_FINE_CUT = re.compile(r",\s+|\s+(?=and\b)|\s+[-–—]\s+", re.IGNORECASE)
+_FINE_CUT = re.compile(
+    r",\s+|\s+(?=and\b)|\s+[-–—]\s+|\s+(?=(?-i:How|What|Which|Why|When|Where|Who|Can|Does|Is|Are)\b)", re.IGNORECASE
+)
 _ASKS = re.compile(
     r"\b(?:what|who|whom|whose|when|where|why|which|how|can|could|does|did|is|are|was|were|tell|explain|describe|"
     r"define|list|name|compare)\b",
@@ -70,7 +72,7 @@ def without_orders(question: str) -> str:
     """
     if not is_order(question):
         return question
-    pieces = [piece for piece in _CUT.split(_TEMPLATE_WORD.sub(" ", question)) if piece.strip()]
+    pieces = [piece for piece in _CUT.split(_TEMPLATE_WORD.sub(". ", question)) if piece.strip()]
     kept = [left for piece in pieces if (left := _rest_of(piece))]
     rest = _LEADING.sub("", " ".join(" ".join(kept).split())).strip(" ,;:-–—\"'")
     return rest if re.search(r"[^\W_]{2}", rest) else ""

@@ -53,7 +53,7 @@ def leans_on_history(question: str) -> bool:
     text = _EMPTY_IT.sub(" ", question.strip())
     if _POINTS_BACK.search(text) or _OPENS_AS_REPLY.match(text):
         return True
-    return len(_WORD.findall(text)) <= _SHORT_WORDS and not _ASKS_WHAT_IS.match(text)
+    return len(_WORD.findall(question)) <= _SHORT_WORDS and not _ASKS_WHAT_IS.match(text)
 
 
 def recent(history: History) -> History:

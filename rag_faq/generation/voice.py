@@ -12,9 +12,9 @@ _CLAUSE = re.compile(r"\bI\s+(?P<adverb>\w+ly\s+|often\s+|also\s+)?(?P<verb>[a-z
 _CONTRACTED = {"I've": "has", "I'm": "is", "I'd": "would", "I'll": "will"}
 _IRREGULAR = {"have": "has", "do": "does", "am": "is", "go": "goes", "was": "was", "were": "was"}
 # Modal verbs do not bend, and nor do the irregular past forms that end like a present one.
-_UNBENT = frozenset(
-    "can could may might must shall should will would had did led made used took gave went saw got built ran wrote "
-    "chose found held kept met put set read cut let began came became knew thought brought taught caught".split()
+_UNBENT = re.compile(
+    r"(?:can|could|may|might|must|shall|should|will|would|had|did|led|made|took|gave|went|saw|got|built|ran|wrote|chose|"
+    r"found|held|kept|met|put|set|read|cut|let|began|came|became|knew|thought|brought|taught|caught|\w+ed)"
 )
 
 
@@ -42,7 +42,7 @@ def _bend(match: re.Match[str]) -> str:
     verb = match["verb"]
     if verb in _IRREGULAR:
         verb = _IRREGULAR[verb]
-    elif verb not in _UNBENT and not verb.endswith("ed"):
+    elif not _UNBENT.fullmatch(verb):
         verb = f"{verb}es" if verb.endswith(("s", "x", "z", "ch", "sh")) else f"{verb}s"
     return f"{_author_at(match)} {match['adverb'] or ''}{verb}"
 
