@@ -1,0 +1,235 @@
+"""The language model: llama.cpp in this process, behind the `Generator` protocol, with kept states."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+
+from rag_faq.errors import EngineError, QuestionError
+from rag_faq.generation.generator import GenerationStats, Sampling
+from rag_faq.generation.hardware import Gpu, available_memory, gpus, usable_cores
+from rag_faq.generation.llama import Layout, LlamaModel, build_name, check_gguf
+from rag_faq.generation.states import DiskStates, MemoryStates, StateStore
+from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt
+from rag_faq.generation.worker import Job, Worker
+from rag_faq.records import ModelInfo, Prompt
+
+log = logging.getLogger(__name__)
+
+_MOST_STATE_BYTES = 2**30  # of memory, where the setting leaves it open
+_MOST_DISK_BYTES = 2 * 2**30
+_LOOK_S = 0.05  # how often a caller who waits looks whether it was cancelled
+
+
+class LlamaGeneration:
+    """One message as it is written. Dropping or closing it lets the next caller start within one token."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._ended = False
+        self._cut_short = False
+
+    @property
+    def stats(self) -> GenerationStats:
+        """What it took so far."""
+        return replace(self._job.stats, finish="cancelled") if self._cut_short else self._job.stats
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        while not self._ended:
+            if self._job.stopped:
+                self.close()
+                break
+            try:
+                item = self._job.output.get(timeout=_LOOK_S if self._job.cancel is not None else None)
+            except queue.Empty:
+                continue
+            if isinstance(item, str):
+                return item
+            self._ended = True
+            if isinstance(item, EngineError):
+                raise item
+        raise StopIteration
+
+    def close(self) -> None:
+        """Stop within one token. Closing twice is harmless."""
+        if not self._ended:
+            self._ended = self._cut_short = self._job.left = True
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class LlamaEngine:
+    """A GGUF model on the CPU or GPU. Safe for many threads: callers are served in the order they came."""
+
+    def __init__(self, model: LlamaModel, template: ChatTemplate, worker: Worker, info: ModelInfo) -> None:
+        """Join the parts; `LlamaEngine.load` makes them."""
+        self._model = model
+        self._template = template
+        self._worker = worker
+        self._info = info
+        # Also at the interpreter's end, which must not find the thread inside llama.cpp.
+        self._close = weakref.finalize(self, worker.stop)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        sha256: str = "",
+        name: str = "",
+        context_tokens: int = 4096,
+        threads: int | None = None,
+        gpu_layers: int | None = None,
+        state_budget_bytes: int | None = None,
+        state_folder: Path | None = None,
+    ) -> LlamaEngine:
+        """Load a GGUF file.
+
+        `threads`: by default the cores that this process may use. `gpu_layers`: -1 all, 0 none, by default as many as
+        fit. `state_budget_bytes`: memory for kept states, by default an eighth of what is free and 1 GiB at most; 0
+        keeps none. `state_folder`: where states are kept between starts; needs `sha256`, the hash of the file.
+
+        Raises EngineError for a file that cannot be loaded, or more than the free memory can hold.
+        """
+        check_gguf(path)
+        _check_memory(path)
+        layout = Layout(context_tokens=context_tokens, threads=threads or usable_cores())
+        model, layers, device = _open(path, layout, gpu_layers)
+        template = ChatTemplate(model.chat_template(), bos=model.mark("bos"), eos=model.mark("eos"))
+        detail = [f"{layout.threads} threads" if layout.threads > 1 else "1 thread"]
+        if layers:
+            detail.insert(0, f"{model.layers if layers < 0 else layers} of {model.layers} layers on the GPU")
+        if template.note:
+            detail.append(template.note)
+        info = ModelInfo(
+            name=name or path.stem,
+            sha256=sha256,
+            device=device,
+            detail=", ".join(detail),
+            context_tokens=model.context_tokens,
+        )
+        states = _states(state_budget_bytes, state_folder if sha256 else None)
+        # What the values of a state depend on. Not the number of threads, nor the sizes of context and batches.
+        fingerprint = "\n".join(
+            [sha256, build_name(), "no flash attention, f16, unified, 2 sequences", device, str(layers)]
+        )
+        return cls(model, template, Worker(model, states, fingerprint), info)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which weights, on which device."""
+        return self._info
+
+    def generate(self, prompt: Prompt, sampling: Sampling, cancel: Event | None = None) -> LlamaGeneration:
+        """Start to write the assistant's next message. QuestionError when it does not fit the context."""
+        job = Job(self._tokenise(prompt, sampling.max_tokens), sampling, cancel)
+        self._worker.submit(job)
+        return LlamaGeneration(job)
+
+    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
+        """The probability of each option as the assistant's first token, normalised over the options.
+
+        An option is told by its first token; ValueError when two options share theirs.
+        """
+        firsts = [self._model.tokenise(option, special=False)[:1] for option in options]
+        if [] in firsts or len({first[0] for first in firsts}) < len(firsts):
+            raise ValueError(f"the options {list(options)} do not differ in their first tokens")
+        job = Job(self._tokenise(prompt, 1))
+        self._worker.submit(job)
+        scores = job.output.get()
+        if not isinstance(scores, np.ndarray):
+            raise scores if isinstance(scores, EngineError) else EngineError("The model gave no scores")
+        chosen = scores[[first[0] for first in firsts]].astype(np.float64)
+        weights = np.exp(chosen - chosen.max())
+        return tuple(float(weight) for weight in weights / weights.sum())
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens this text takes in this model."""
+        return len(self._model.tokenise(text, special=False))
+
+    def warm(self, prompts: Sequence[Prompt]) -> None:
+        """Fill the states of these prompts' reusable prefixes, in this order, whenever nobody waits."""
+        engine = weakref.ref(self)  # the worker must not keep the engine alive
+
+        def maker(prompt: Prompt) -> TokenisedPrompt | None:
+            alive = engine()
+            try:
+                return None if alive is None else alive._tokenise(prompt, 1)
+            except QuestionError:
+                return None
+
+        self._worker.fill([lambda prompt=prompt: maker(prompt) for prompt in prompts])  # type: ignore[misc]
+
+    @property
+    def idle(self) -> bool:
+        """True when nobody waits and nothing is left to prepare."""
+        return self._worker.idle
+
+    def close(self) -> None:
+        """End what is under way within one token, and free the weights. Closing twice is harmless."""
+        self._close()
+
+    def _tokenise(self, prompt: Prompt, new_tokens: int) -> TokenisedPrompt:
+        tokenised = tokenise_prompt(prompt, self._template, self._model)
+        needed, room = len(tokenised.tokens) + new_tokens, self._info.context_tokens
+        if needed > room:
+            raise QuestionError(
+                f"The prompt has {len(tokenised.tokens)} tokens; with {new_tokens} for the answer that is more than "
+                f"the model's context of {room}",
+                mend="ask a shorter question, or raise the setting context_tokens",
+            )
+        return tokenised
+
+
+def _open(path: Path, layout: Layout, gpu_layers: int | None) -> tuple[LlamaModel, int, str]:
+    """Load with as many layers on the GPU as fit: (model, layers on the GPU, device)."""
+    found: tuple[Gpu, ...] = () if gpu_layers == 0 else gpus()
+    if not found:
+        if gpu_layers:
+            log.warning("no layers are put on a GPU: this build of llama.cpp sees none")
+        return LlamaModel(path, layout), 0, "cpu"
+    device = ", ".join(f"{gpu.backend}: {gpu.name}" for gpu in found)
+    layers = -1 if gpu_layers is None else gpu_layers
+    while layers != 0:
+        try:
+            return LlamaModel(path, replace(layout, gpu_layers=layers)), layers, device
+        except EngineError as error:
+            # All layers of a model of unknown depth: begin to halve at what the largest common models have.
+            fewer = 48 if layers < 0 else layers // 2
+            log.warning(
+                "%s layers do not fit on %s, trying %d: %s", "all" if layers < 0 else layers, device, fewer, error
+            )
+            layers = fewer
+    log.warning("the model runs on the CPU: nothing of it fits on %s", device)
+    return LlamaModel(path, layout), 0, "cpu"
+
+
+def _check_memory(path: Path) -> None:
+    """Raises EngineError when the weights alone are more than the memory that is left."""
+    size, free = path.stat().st_size, available_memory()
+    if free is not None and size > free:
+        raise EngineError(
+            f"{path.name} has {size / 2**20:,.0f} MiB and {free / 2**20:,.0f} MiB of memory are free",
+            mend="close other programs, or name a smaller model in the setting llm",
+        )
+
+
+def _states(budget: int | None, folder: Path | None) -> StateStore | None:
+    if budget == 0:
+        return None
+    if budget is None:
+        free = available_memory()
+        budget = _MOST_STATE_BYTES if free is None else min(_MOST_STATE_BYTES, free // 8)
+    disk = None if folder is None else DiskStates(folder, _MOST_DISK_BYTES)
+    return StateStore(MemoryStates(budget), disk)

@@ -1,0 +1,313 @@
+"""llama.cpp in this process: one model with one context, through the C interface of llama-cpp-python.
+
+The high-level `llama_cpp.Llama` is not used: it takes half of the cores, and keeping a state with it copies the scores
+of the whole context. What is here is as thin as can be: no policy, no threads. Tokenising is safe from any thread;
+everything else belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_faq.errors import EngineError
+
+log = logging.getLogger(__name__)
+
+State: TypeAlias = NDArray[np.uint8]  # (bytes,): what llama.cpp wrote of a run of tokens
+
+# Tokens of one batch of a prompt. Small enough that a caller can be stopped soon, large enough for full speed.
+PIECE = 64
+# A batch of 1 to 7 tokens takes other kernels than a larger one and rounds otherwise: the last batch of a part is made
+# longer rather than leaving so few behind.
+LEAST = 8
+
+_TEXT, _SCRATCH = 0, 1  # sequences of the context: the text itself, and one through which states pass
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a model is loaded."""
+
+    context_tokens: int
+    threads: int
+    gpu_layers: int = 0  # -1: all
+
+
+class _Messages:
+    """llama.cpp's messages: all go to `logging` as debug messages; the last complaints are kept for error texts."""
+
+    def __init__(self, api: Any) -> None:
+        self.complaints: deque[str] = deque(maxlen=4)
+        self.callback = api.llama_log_callback(self._take)  # must live as long as the library
+
+    def _take(self, level: int, text: bytes | None, _: int | None) -> None:
+        line = (text or b"").decode("utf-8", errors="replace").strip()
+        if not line.strip("."):
+            return
+        if level == 3:
+            self.complaints.append(line)
+        log.debug("%s", line)
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The loaded shared library: its functions, and what it said."""
+
+    api: Any
+    messages: _Messages
+
+
+@cache
+def library() -> Library:
+    """Load llama.cpp, once in a process: its log and its backends are the process's own."""
+    api = importlib.import_module("llama_cpp.llama_cpp")
+    messages = _Messages(api)
+    api.llama_log_set(messages.callback, ctypes.c_void_p(0))
+    api.llama_backend_init()
+    return Library(api, messages)
+
+
+def build_name() -> str:
+    """Names the build of llama.cpp and what of the processor it uses: states are of no use to another one."""
+    from importlib.metadata import version
+
+    api = library().api
+    return " ".join(
+        [version("llama_cpp_python"), api.llama_version().decode(), api.llama_print_system_info().decode().strip()]
+    )
+
+
+def check_gguf(path: Path) -> None:
+    """Raises EngineError when the file cannot be a GGUF model, before llama.cpp looks at it."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise EngineError(f"{path} cannot be read: {error.strerror}", expected="a GGUF model file") from error
+    if start[:4] != b"GGUF":
+        raise EngineError(
+            f"{path} is no GGUF file: it begins with {start[:4]!r}",
+            expected="a GGUF model file, which begins with b'GGUF'",
+            mend="name another file in the setting llm, or run `rag-faq models verify`",
+        )
+
+
+class LlamaModel:
+    """A loaded model and its context. Raises EngineError when it does not load; `free` gives the memory back."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        check_gguf(path)
+        lib = library()
+        self._api = api = lib.api
+        self._lock = threading.Lock()  # of tokenising against `free`
+        self._model: int | None = None
+        self._context: int | None = None
+        lib.messages.complaints.clear()
+        self._model = api.llama_model_load_from_file(str(path).encode(), _model_params(api, layout))
+        if not self._model:
+            raise _does_not_load(path, lib.messages)
+        if not api.llama_model_has_decoder(self._model) or api.llama_model_is_diffusion(self._model):
+            self.free()
+            raise EngineError(f"{path} is no model that writes text", expected="a chat model in GGUF format")
+        self._vocab = api.llama_model_get_vocab(self._model)
+        self.vocabulary_size: int = api.llama_vocab_n_tokens(self._vocab)
+        params = _context_params(api, self._model, layout)
+        self._context = api.llama_init_from_model(self._model, params)
+        if not self._context:
+            self.free()
+            raise _does_not_load(path, lib.messages)
+        self._memory = api.llama_get_memory(self._context)
+        self._batch = api.llama_batch_init(PIECE + LEAST, 0, 1)
+        self.context_tokens: int = min(api.llama_n_ctx(self._context), params.n_ctx)
+        self.layers: int = api.llama_model_n_layer(self._model)
+        # A recurrent model has no cells that could be kept one by one.
+        self.keeps_states: bool = not (
+            api.llama_model_is_recurrent(self._model) or api.llama_model_is_hybrid(self._model)
+        )
+
+    # -- words and tokens -----------------------------------------------------------------------------------------
+
+    def tokenise(self, text: str, *, special: bool) -> list[int]:
+        """The tokens of `text`. With `special`, marks such as <|im_end|> become control tokens. Adds none by itself."""
+        raw = text.encode("utf-8", errors="replace")
+        with self._lock:
+            if self._model is None:
+                raise EngineError("The model was closed")
+            room = len(raw) + 8
+            found = (ctypes.c_int32 * room)()
+            count = self._api.llama_tokenize(self._vocab, raw, len(raw), found, room, False, special)
+            if count < 0:
+                raise EngineError(f"The model cannot take this text apart into tokens ({len(raw)} bytes)")
+            return list(found[:count])
+
+    def text_of(self, token: int, *, special: bool = False) -> bytes:
+        """The bytes that a token stands for; a control token stands for none, unless `special`."""
+        room = 64
+        while True:
+            buffer = ctypes.create_string_buffer(room)
+            count = self._api.llama_token_to_piece(self._vocab, token, buffer, room, 0, special)
+            if count >= 0:
+                return buffer.raw[:count]
+            room = -count
+
+    def is_end(self, token: int) -> bool:
+        """True for the tokens by which a model ends its message."""
+        return bool(self._api.llama_vocab_is_eog(self._vocab, token))
+
+    def is_control(self, token: int) -> bool:
+        """True for tokens that are marks and not text."""
+        return bool(self._api.llama_vocab_is_control(self._vocab, token)) or self.is_end(token)
+
+    @property
+    def bos(self) -> int | None:
+        """The token that must begin every text; `None` where the model wants none."""
+        if not self._api.llama_vocab_get_add_bos(self._vocab):
+            return None
+        token: int = self._api.llama_vocab_bos(self._vocab)
+        return token if token >= 0 else None
+
+    def mark(self, which: str) -> str:
+        """The text of the "bos" or "eos" token, for the chat template; empty where there is none."""
+        token: int = getattr(self._api, f"llama_vocab_{which}")(self._vocab)
+        return self.text_of(token, special=True).decode("utf-8", errors="replace") if token >= 0 else ""
+
+    def chat_template(self) -> str | None:
+        """The chat template of the file."""
+        raw = self._api.llama_model_chat_template(self._model, None)
+        return raw.decode("utf-8", errors="replace") if raw else None
+
+    # -- the context ------------------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Forget everything. States restored after this lie in the cells where they were computed."""
+        self._api.llama_memory_clear(self._memory, False)
+
+    def decode(self, tokens: list[int], position: int, *, logits: bool) -> None:
+        """Read at most PIECE + LEAST tokens, the first at `position`. `logits`: what follows the last is wanted."""
+        batch = self._batch
+        for i, token in enumerate(tokens):
+            batch.token[i] = token
+            batch.pos[i] = position + i
+            batch.n_seq_id[i] = 1
+            batch.seq_id[i][0] = _TEXT
+            batch.logits[i] = 0
+        batch.logits[len(tokens) - 1] = logits
+        batch.n_tokens = len(tokens)
+        code = self._api.llama_decode(self._context, batch)
+        if code != 0:
+            raise EngineError(f"llama.cpp stopped while it read {len(tokens)} tokens (code {code})")
+
+    def logits(self) -> NDArray[np.float32]:
+        """Scores of every token as the next one, shape (vocabulary_size,), after a `decode` with `logits`."""
+        pointer = self._api.llama_get_logits_ith(self._context, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,)).copy()
+
+    def state(self, start: int, end: int) -> State:
+        """What the context holds of the tokens from `start` up to `end`, without those before them."""
+        self._api.llama_memory_seq_cp(self._memory, _TEXT, _SCRATCH, start, end)
+        try:
+            size = self._api.llama_state_seq_get_size(self._context, _SCRATCH)
+            state = np.empty(size, dtype=np.uint8)
+            wrote = self._api.llama_state_seq_get_data(self._context, _bytes(state), size, _SCRATCH)
+        finally:
+            self._api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
+        if wrote != size:
+            raise EngineError(f"llama.cpp gave {wrote} of {size} bytes of its state")
+        return state
+
+    def restore(self, state: State) -> bool:
+        """Put a state behind those restored before it. False when llama.cpp refuses it; nothing is changed then."""
+        taken = self._api.llama_state_seq_set_data(self._context, _bytes(state), state.nbytes, _SCRATCH)
+        if taken:
+            self._api.llama_memory_seq_cp(self._memory, _SCRATCH, _TEXT, -1, -1)
+        self._api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
+        return bool(taken)
+
+    def sampler(self, temperature: float, seed: int) -> Sampler:
+        """Chooses tokens: the likeliest at temperature 0, else by chance among the likeliest 95%."""
+        return Sampler(self._api, self._context, temperature, seed)
+
+    def free(self) -> None:
+        """Give the memory back. Doing it twice is harmless."""
+        with self._lock:
+            if self._context:
+                self._api.llama_free(self._context)
+                self._api.llama_batch_free(self._batch)
+                self._context = None
+            if self._model:
+                self._api.llama_model_free(self._model)
+                self._model = None
+
+
+class Sampler:
+    """Chooses the next token from the last scores. `free` it."""
+
+    def __init__(self, api: Any, context: int | None, temperature: float, seed: int) -> None:
+        self._api = api
+        self._context = context
+        self._chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
+        if temperature <= 0:
+            steps = [api.llama_sampler_init_greedy()]
+        else:
+            steps = [
+                api.llama_sampler_init_top_p(0.95, 1),
+                api.llama_sampler_init_temp(temperature),
+                api.llama_sampler_init_dist(seed & 0xFFFFFFFF),
+            ]
+        for step in steps:
+            api.llama_sampler_chain_add(self._chain, step)
+
+    def next(self) -> int:
+        """The token chosen."""
+        return int(self._api.llama_sampler_sample(self._chain, self._context, -1))
+
+    def free(self) -> None:
+        """Give the memory back."""
+        self._api.llama_sampler_free(self._chain)
+
+
+def _bytes(state: State) -> Any:
+    return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+
+
+def _model_params(api: Any, layout: Layout) -> Any:
+    params = api.llama_model_default_params()
+    params.n_gpu_layers = layout.gpu_layers
+    params.load_mode = api.LLAMA_LOAD_MODE_MMAP
+    return params
+
+
+def _context_params(api: Any, model: int, layout: Layout) -> Any:
+    """Chosen so that a restored state gives bit for bit what a cold run gives: no flash attention, f16, unified."""
+    params = api.llama_context_default_params()
+    params.n_ctx = min(layout.context_tokens, api.llama_model_n_ctx_train(model))
+    params.n_batch = params.n_ubatch = PIECE + LEAST
+    params.n_seq_max = params.n_outputs_max = 2  # llama.cpp wants room for one output a sequence
+    params.n_threads = params.n_threads_batch = layout.threads
+    params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.type_k = params.type_v = api.GGML_TYPE_F16
+    params.kv_unified = True
+    params.swa_full = True  # a sliding window would drop cells that a kept state needs
+    params.offload_kqv = params.op_offload = layout.gpu_layers != 0
+    params.no_perf = True
+    return params
+
+
+def _does_not_load(path: Path, messages: _Messages) -> EngineError:
+    said = "; ".join(messages.complaints) or "llama.cpp gave no reason"
+    return EngineError(
+        f"{path.name} does not load: {said}",
+        expected="a whole GGUF file of an architecture that llama.cpp knows, and memory for it",
+        mend="`rag-faq models verify` tells whether the file is whole; the setting llm names another model",
+    )
