@@ -1,36 +1,30 @@
 """Search by words: BM25 (bm25s, Lucene's formula) over stemmed terms, and what a question's words find in the texts.
 
 A question is taken apart into concepts. A concept is one content word with the other ways in which the indexed texts
-write it: "fine-tuning", "finetuning" and "fine tuning" are one concept.
+write it: "fine-tuning", "finetuning" and "fine tuning" are one concept, and so are a slip and what was meant.
 """
 
 from __future__ import annotations
 
+import json
 import math
-import re
-import threading
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_faq.retrieval.spelling import one_spelling
+from rag_faq.retrieval.analysis import Analyser, Word
+from rag_faq.retrieval.analysis import analyse as analyse
+from rag_faq.retrieval.near import LONGEST, NearWords
 
 if TYPE_CHECKING:
     import bm25s
 
-# Words that frame a question and say nothing about its subject; bm25s's list has the function words.
-_FRAMING = frozenset(
-    {"also", "could", "hello", "hey", "hi", "may", "maybe", "might", "must", "ok", "okay", "please", "shall", "tell"}
-    | {"thank", "thanks", "us", "would"}
-)
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?(?:-[^\W_]+(?:'[^\W_]+)?)*")
-_PART = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_WORDS = "words.json"  # beside bm25s's own files: the content words as they are written, for finding near ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,82 +35,12 @@ class Concept:
     alternatives: tuple[tuple[str, ...], ...]
 
 
-class Analyser:
-    """Turns text into terms: lower case, one spelling, no stop words, stemmed (Snowball English).
-
-    A hyphenated word gives its parts and the whole without hyphens. Safe for many threads.
-    """
-
-    def __init__(self) -> None:
-        import Stemmer
-
-        self._stemmer: Any = Stemmer.Stemmer("english")
-        self._lock = threading.Lock()  # a Snowball stemmer keeps a buffer of its own
-
-    def terms(self, text: str) -> list[str]:
-        """The terms of the text in order, repeats kept."""
-        return [term for word in self.words(text) for term in (*word.parts, *((word.joined,) if word.joined else ()))]
-
-    def words(self, text: str) -> Iterator[Word]:
-        """The content words of the text in order."""
-        for match in _WORD.finditer(_plain(text)):
-            raw = match.group()
-            parts = [part for piece in _PART.findall(raw) if (part := piece.removesuffix("'s"))]
-            if len(parts) == 1:
-                if parts[0] not in stop_words():
-                    yield Word(raw, (self._term(parts[0]),), None)
-                continue
-            kept = tuple(self._term(part) for part in parts if part not in stop_words())
-            yield Word(raw, kept, self._term("".join(parts)))
-
-    def _term(self, word: str) -> str:
-        with self._lock:
-            return str(self._stemmer.stemWord(one_spelling(word)))
-
-    def stem(self, word: str) -> str:
-        """The term of one plain word."""
-        return self._term(word)
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word as written, the terms of its parts, and, if it was hyphenated, the term of the whole."""
-
-    raw: str
-    parts: tuple[str, ...]
-    joined: str | None
-
-
-@cache
-def _analyser() -> Analyser:
-    return Analyser()
-
-
-def analyse(text: str) -> tuple[str, ...]:
-    """The terms of the text in order, repeats kept, as BM25 sees them."""
-    return tuple(_analyser().terms(text))
-
-
-@cache
-def stop_words() -> frozenset[str]:
-    """Words that are not searched for."""
-    from bm25s.stopwords import STOPWORDS_EN_PLUS
-
-    return frozenset(STOPWORDS_EN_PLUS) | _FRAMING
-
-
-def _plain(text: str) -> str:
-    """Lower case, straight apostrophes and hyphens, compatible forms made plain, accents off Latin letters."""
-    text = unicodedata.normalize("NFKD", text.replace("\u2019", "'").replace("\u2010", "-").replace("\u2011", "-"))
-    text = re.sub(r"[\u0300-\u036f\u00ad]", "", text)
-    return unicodedata.normalize("NFC", text).casefold()
-
-
 class LexicalIndex:
     """BM25 over n texts. Immutable once built; safe for many threads."""
 
-    def __init__(self, bm25: bm25s.BM25, analyser: Analyser) -> None:
+    def __init__(self, bm25: bm25s.BM25, words: Sequence[str], analyser: Analyser) -> None:
         self._bm25 = bm25
+        self._words = tuple(words)
         self._analyser = analyser
         self._vocabulary: dict[str, int] = bm25.vocab_dict
         self._size = int(bm25.scores["num_docs"])
@@ -127,24 +51,27 @@ class LexicalIndex:
         import bm25s
 
         analyser = Analyser()
-        documents = [analyser.terms(text) for text in texts]
+        words = [list(analyser.words(text)) for text in texts]
+        documents = [[term for word in text for term in word.terms] for text in words]
         # Sorted, so that the same texts give the same bytes; "" is there for texts that have no term at all.
         vocabulary = {term: row for row, term in enumerate(["", *sorted({t for d in documents for t in d})])}
         ids = [[vocabulary[term] for term in document] or [0] for document in documents]
         bm25 = bm25s.BM25(k1=k1, b=b, method="lucene")
         bm25.index((ids, vocabulary), create_empty_token=False, show_progress=False)
-        return cls(bm25, analyser)
+        return cls(bm25, sorted({word.raw for text in words for word in text if word.joined is None}), analyser)
 
     @classmethod
     def load(cls, folder: Path) -> LexicalIndex:
         """Read what `save` wrote. Whether the files are whole is for the caller to know: their hashes are checked."""
         import bm25s
 
-        return cls(bm25s.BM25.load(folder, show_progress=False, allow_pickle=False, verbosity=0), Analyser())
+        bm25 = bm25s.BM25.load(folder, show_progress=False, allow_pickle=False, verbosity=0)
+        return cls(bm25, json.loads((folder / _WORDS).read_text(encoding="utf-8")), Analyser())
 
     def save(self, folder: Path) -> None:
         """Write it as numpy arrays and JSON."""
         self._bm25.save(folder, show_progress=False, allow_pickle=False)
+        (folder / _WORDS).write_text(json.dumps(self._words), encoding="utf-8")
 
     @property
     def size(self) -> int:
@@ -163,6 +90,11 @@ class LexicalIndex:
     def idf(self, term: str) -> float:
         """Lucene's inverse document frequency; for a term that occurs nowhere, the highest there is."""
         return self._idf(len(self.rows(term)))
+
+    @property
+    def highest_idf(self) -> float:
+        """The inverse document frequency of a term that occurs nowhere: the unit in which scores compare."""
+        return self._idf(0)
 
     def _idf(self, frequency: int) -> float:
         return math.log(1 + (self._size - frequency + 0.5) / (frequency + 0.5))
@@ -190,27 +122,30 @@ class LexicalIndex:
         if word.joined is not None:
             yield (word.joined,)
         elif not len(self.rows(word.parts[0])):
-            yield from self._split(word.raw)
+            yield from list(self._split(word.raw)) or [
+                (self._analyser.stem(near),) for near in self._near.find(word.raw)
+            ]
+
+    @cached_property
+    def _near(self) -> NearWords:
+        return NearWords(self._words)
 
     def _join(self, left: Word, right: Word) -> tuple[str, ...] | None:
         if left.joined or right.joined:
             return None
-        term = self._analyser.stem(_plain(left.raw) + _plain(right.raw))
+        term = self._analyser.stem(left.raw + right.raw)
         return (term,) if len(self.rows(term)) else None
 
     def _split(self, raw: str) -> Iterator[tuple[str, ...]]:
         """An unknown word as two known ones: "finetuning" as "fine" and "tuning"."""
-        for cut in range(3, len(raw) - 2):
+        for cut in range(3, len(raw) - 2 if len(raw) <= LONGEST else 0):
             pair = (self._analyser.stem(raw[:cut]), self._analyser.stem(raw[cut:]))
             if np.intersect1d(self.rows(pair[0]), self.rows(pair[1])).size:
                 yield pair
                 return
 
     def scores(self, concepts: Sequence[Concept]) -> NDArray[np.float32]:
-        """BM25 of every text, shape (size,): summed over the concepts, the best alternative of each.
-
-        Never above `attainable(concepts)`.
-        """
+        """BM25 of every text, shape (size,): summed over the concepts, the best alternative of each."""
         total = np.zeros(self._size, dtype=np.float32)
         for concept in concepts:
             best: NDArray[np.float32] | None = None
@@ -222,10 +157,6 @@ class LexicalIndex:
             if best is not None:
                 total += best
         return total
-
-    def attainable(self, concepts: Sequence[Concept]) -> float:
-        """The bound of `scores`: no text scores more, however often it repeats the words."""
-        return sum(max(sum(self.idf(term) for term in way) for way in concept.alternatives) for concept in concepts)
 
     def coverage(self, concepts: Sequence[Concept]) -> NDArray[np.float32]:
         """The share of the concepts that each text has, weighted by how rare they are; shape (size,), 0 to 1.
@@ -246,4 +177,4 @@ class LexicalIndex:
             idf = self._idf(int(has.sum()))
             covered += has * np.float32(idf)
             weight += idf
-        return covered / np.float32(weight) if weight else covered
+        return np.minimum(covered / np.float32(weight), np.float32(1.0)) if weight else covered

@@ -23,7 +23,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?<=[a-z]{{3}}){_STEM_IS}is(e|es|ed|er|ers|ing|able|ation|ations|ational)$", r"iz\1"),
         (r"(?<=[a-z])ys(e|es|ed|er|ers|ing)$", r"yz\1"),  # analyse, paralyse
         (r"(?<=[a-z]{2})our(s|ed|ing|able|al|ful|less|hood|ist|ists|y|ite|ites|er|ers)?$", r"or\1"),  # colour
-        (r"(cent|theat|met|lit|fib|calib|spect|meag|lust|somb|manoeuv)re(s|d)?$", r"\1er\2"),  # centre
+        (r"(cent|theat|met|lit|fib|calib|spect|meag|lust|somb|manoeuv)re(s)?$", r"\1er\2"),  # centre
+        (r"(cent|calib|manoeuv)red$", r"\1ered"),
         (r"^(re)?centring$", r"\1centering"),
         (r"(?<=[a-z]{3}og)ue(s)?$", r"\1"),  # catalogue, dialogue
         (r"(def|off|lic|pret)ence(s|d)?$", r"\1ense\2"),
