@@ -15,13 +15,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from rag_faq.errors import FetchError, HashMismatchError
 from rag_faq.models.catalog import HubPlace, ModelFile
 from rag_faq.models.progress import Progress
 
+if TYPE_CHECKING:
+    from huggingface_hub import HfFileMetadata
+
 _BLOCK = 1 << 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Hub:
     def __init__(self, place: HubPlace, limits: HubLimits) -> None:
         self._place = place
         self._limits = limits
+        self._headers: dict[str, str] = {}  # with the user's token; filled by `announce`
 
     def announce(self, file: ModelFile) -> Announced:
         """Ask for size and hash; a file that is not the promised one is turned down before a byte of it is loaded.
@@ -57,15 +62,19 @@ class Hub:
             HashMismatchError: The Hub announces another file than the catalog promises.
         """
         from huggingface_hub import get_hf_file_metadata, hf_hub_url, is_offline_mode
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
         if is_offline_mode():
             raise FetchError("the Hub is switched off by HF_HUB_OFFLINE")
         # HF_ENDPOINT as it is now, not as it was when huggingface_hub was imported.
         endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
         url = hf_hub_url(self._place.repo, file.path, revision=self._place.revision, endpoint=endpoint)
-        metadata = _within(
-            self._limits.reach, url, lambda: get_hf_file_metadata(url, timeout=self._limits.reach, endpoint=endpoint)
-        )
+
+        def ask() -> tuple[dict[str, str], HfFileMetadata]:
+            headers = build_hf_headers()  # may ask the Hub for something by itself
+            return headers, get_hf_file_metadata(url, timeout=self._limits.reach, endpoint=endpoint)
+
+        self._headers, metadata = _within(self._limits.reach, url, ask)
         etag = metadata.etag or ""
         announced = Announced(url, metadata.size, etag if re.fullmatch("[0-9a-f]{64}", etag) else None)
         for what, found, promised in (
@@ -109,11 +118,10 @@ class Hub:
     def _stream(self, url: str, sink: _Sink) -> None:
         """One request for the bytes that are still missing."""
         from huggingface_hub import get_session
-        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
         if sink.size == sink.expected:
             return
-        headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+        headers = self._headers | {"Accept-Encoding": "identity"}
         if sink.size:
             headers["Range"] = f"bytes={sink.size}-"
         errors = _http_errors()
@@ -129,7 +137,7 @@ class Hub:
                     sink.restart()  # the server does not know ranges
                     if response.status_code == 206:
                         raise FetchError(f"{url} sent another range than the one asked for")
-                for block in response.iter_bytes(_BLOCK):
+                for block in response.iter_bytes():  # with a size, a block that breaks off would be lost
                     sink.write(block)
         except errors as error:
             raise FetchError(f"{url} broke off: {error or type(error).__name__}") from error
@@ -170,13 +178,13 @@ class _Sink:
         self.size = 0
 
 
-def _within(seconds: float, url: str, ask: Callable[[], Any]) -> Any:
+def _within(seconds: float, url: str, ask: Callable[[], T]) -> T:
     """The result of `ask`, within a bound on the whole of it.
 
     The timeouts of the HTTP client bound each step, and none of them bounds the resolution of the host's name, which
     takes half a minute on many machines that are offline. So the question is put in a thread that may be left behind.
     """
-    outcome: list[Any] = []
+    outcome: list[T] = []
     failure: list[Exception] = []
     # Of what comes before the answer: also sockets (OSError), and names that the Hub does not allow (ValueError).
     errors: tuple[type[Exception], ...] = (*_http_errors(), OSError, ValueError)

