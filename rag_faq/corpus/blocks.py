@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from rag_faq.corpus.document import Line, mark_fences, plain_lines
+from rag_faq.corpus.document import Line, mark_fences
 
 BlockKind: TypeAlias = Literal["paragraph", "bullet", "code", "table"]
 
 HEADING: Final = re.compile(r"^ {0,3}(?P<marks>#{1,6})[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*$")
 BULLET: Final = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>[-*+•]|\d{1,3}[.)])[ \t]+(?P<text>\S.*)$")
 TABLE_ROW: Final = re.compile(r"^\s*\|.*\|\s*$")
-RULE_LINE: Final = re.compile(r"^ {0,3}(?:-[ \t]*){3,}$|^ {0,3}(?:\*[ \t]*){3,}$|^ {0,3}(?:_[ \t]*){3,}$")
+RULE_LINE: Final = re.compile(r"^\s*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,31 @@ def _append(blocks: list[Block], kind: BlockKind, text: str, *, fresh: bool) -> 
 
 
 def answer_blocks(answer: str) -> tuple[Block, ...]:
-    """The blocks of an answer as `render` wrote it."""
-    return parse_blocks(mark_fences(plain_lines(answer)))
+    """The blocks of an answer as `render` wrote it: pieces of the very text, in order, with nothing but space between.
+
+    Unlike `parse_blocks` this changes no character, so that a block can be found again in the answer.
+    """
+    blocks: list[Block] = []
+    kind: BlockKind | None = None
+    for line in mark_fences(tuple(Line(text, 0, 0) for text in answer.split("\n"))):
+        if not line.text.strip() and not line.verbatim:
+            kind = None
+            continue
+        own = _kind(line)
+        begins = kind is None or (own == "bullet" and kind != "code") or (own == "code") != (kind == "code")
+        if begins:
+            kind = own
+        _append(blocks, kind or own, line.text, fresh=begins)
+    return tuple(blocks)
+
+
+def _kind(line: Line) -> BlockKind:
+    if line.verbatim:
+        return "code"
+    if TABLE_ROW.match(line.text):
+        return "table"
+    item = BULLET.match(line.text)
+    return "bullet" if item and not item["indent"] else "paragraph"
 
 
 def render(blocks: Sequence[Block]) -> str:

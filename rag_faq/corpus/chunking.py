@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,8 +56,8 @@ class _Measure:
             chunk_overlap=0,
             length_function=lambda piece: self.count(piece) - special,
         )
-        pieces = splitter.split_text(text)
-        return [part for piece in pieces for part in self._halve(piece, context)]
+        pieces = (piece.strip() for piece in splitter.split_text(text))
+        return [part for piece in pieces if piece for part in self._halve(piece, context)]
 
     def _halve(self, text: str, context: str) -> Iterator[str]:
         """Cut until it fits: with some tokenisers a text has more tokens than its parts."""
@@ -141,10 +142,10 @@ def _grow(
     """The best span and its neighbours, the one before first: it says what a list is about."""
     low = high = spans.index(_best(answer, spans, body))
     text = answer[spans[low][0] : spans[high][1]]
-    words = list(re.finditer(r"\S+", text))
-    while len(words) > 1 and count_tokens(text) > most:
-        words.pop()
-        text = text[: words[-1].end()]
+    if count_tokens(text) > most:
+        ends = [word.end() for word in re.finditer(r"\S+", text)]
+        fitting = bisect_right(ends, most, key=lambda end: count_tokens(text[:end]))
+        return text[: ends[max(fitting - 1, 0)]]
     grown = True
     while grown:
         grown = False

@@ -10,7 +10,7 @@ from typing import Final
 
 from rag_faq.corpus.blocks import HEADING, parse_blocks, render
 from rag_faq.corpus.document import Document, Line
-from rag_faq.corpus.markers import Marker, asking_headings, numbered_questions, section_headings
+from rag_faq.corpus.markers import Marker, asking_headings, bodies, numbered_questions, section_headings
 from rag_faq.corpus.tables import rejoin_columns
 from rag_faq.errors import CorpusError
 from rag_faq.records import FaqEntry
@@ -72,9 +72,8 @@ def _split_at(document: Document, starts: Sequence[Marker]) -> Split:
     if top:
         lowest = min((start.number for start in starts if start.number is not None), default=1) if own_numbers else 1
         entries.append(_numbered(document, top, min(0, lowest - 1) if starts else 1))
-    ends = [start.index for start in starts[1:]] + [len(document.lines)]
-    for start, end in zip(starts, ends, strict=True):
-        entry = _entry(document, start.text, document.lines[start.index], document.lines[start.index + 1 : end])
+    for start, body in bodies(document, starts):
+        entry = _entry(document, start.text, document.lines[start.index], body)
         if entry:
             order = len(entries) + (0 if top else 1)
             number = start.number if own_numbers and start.number is not None else order
@@ -119,7 +118,7 @@ def _without_trailing_headings(body: Sequence[Line]) -> list[Line]:
 
 
 def _without_answer_mark(lines: Sequence[Line]) -> list[Line]:
-    """`A: It does.` gives `It does.`"""
+    """Without the `A:` before it."""
     result = list(lines)
     for index, line in enumerate(result):
         if line.text.strip():

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import Final
+from itertools import groupby
+from typing import Final, Literal, TypeAlias
 
 from rag_faq.corpus.document import Line
 
-_DROPPED: Final = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_DROPPED: Final = _words(
     "script style noscript template svg math iframe object embed applet canvas audio video select textarea button "
-    "nav head".split()
+    "nav head"
 )
-_VOID: Final = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_BLOCKS: Final = frozenset(
+_VOID: Final = _words("area base br col embed hr img input link meta param source track wbr")
+_BLOCKS: Final = _words(
     "address article aside blockquote body caption center dd details div dl fieldset figcaption figure footer form "
-    "header html legend main ol p section table tbody tfoot thead ul".split()
+    "header hr html legend main ol p pre section table tbody tfoot thead tr ul"
 )
-_HEADINGS: Final = frozenset("h1 h2 h3 h4 h5 h6".split())
-_MARKS: Final = {"b": "**", "strong": "**", "em": "*", "i": "*", "code": "`", "kbd": "`", "samp": "`"}
+_HEADINGS: Final = _words("h1 h2 h3 h4 h5 h6")
+_MARKS: Final = {"b": "**", "strong": "**", "em": "*", "i": "*"}
+_CODE: Final = _words("code kbd samp tt")
 # Text that would be markup again once it stands in Markdown.
-_TAG_LIKE: Final = re.compile(r"<(?=[A-Za-z/!?])[^<>]*>?")
+_TAG_LIKE: Final = re.compile(r"<(?=[A-Za-z/!?])[^<>`]*>?")
 
 
 class HtmlReader:
@@ -41,17 +49,29 @@ class HtmlReader:
         return tuple(writer.written)
 
 
+_Kind: TypeAlias = Literal["text", "code", "mark"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of a line."""
+
+    text: str
+    kind: _Kind
+
+
 class _Writer(HTMLParser):
     """Collects inline text and writes it out as a line when a block begins or ends."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.written: list[Line] = []
-        self._parts: list[str] = []  # of the line that is being written
+        self._parts: list[_Part] = []  # of the line that is being written
         self._span: tuple[int, int] | None = None  # lines of the HTML that its text stands in
         self._prefix = ""  # "- ", "## "
         self._dropped: list[str] = []  # elements being dropped, outermost first
         self._lists: list[int | None] = []  # the number of the last item; None in a bullet list
+        self._pre = False
         self._code = False
         self._heading = 0  # level of the last heading
         self._cells: list[str] | None = None  # of the table row that is open
@@ -64,8 +84,10 @@ class _Writer(HTMLParser):
         if self._dropped or tag in _DROPPED:
             if tag not in _VOID:
                 self._dropped.append(tag)
-        elif self._code:
+        elif self._pre:
             return
+        elif tag in _CODE:
+            self._code = True
         elif tag in _HEADINGS or tag in ("summary", "dt"):
             self._begin_heading(tag)
         elif tag == "li":
@@ -77,19 +99,21 @@ class _Writer(HTMLParser):
         elif tag in _BLOCKS:
             self._begin_block(tag)
         elif tag in _MARKS:
-            self._parts.append(_MARKS[tag])
+            self._parts.append(_Part(_MARKS[tag], "mark"))
 
     def handle_endtag(self, tag: str) -> None:
         """End an element."""
         if self._dropped:
             if tag in self._dropped:
                 del self._dropped[_last_index(self._dropped, tag) :]
-        elif self._code:
+        elif self._pre:
             if tag == "pre":
-                self._end_code()
+                self._end_pre()
+        elif tag in _CODE:
+            self._code = False
         elif tag in ("td", "th"):
             self._end_cell()
-        elif tag == "tr":
+        elif self._cells is not None and tag in ("tr", "thead", "tbody", "tfoot", "table"):
             self._end_row()
         elif tag in _HEADINGS or tag in _BLOCKS or tag in ("summary", "dt", "li"):
             self.flush()
@@ -97,13 +121,13 @@ class _Writer(HTMLParser):
             if tag in ("ul", "ol") and self._lists:
                 self._lists.pop()
         elif tag in _MARKS:
-            self._parts.append(_MARKS[tag])
+            self._end_mark(_MARKS[tag])
 
     def handle_data(self, data: str) -> None:
         """Text between tags."""
         if self._dropped:
             return
-        self._parts.append(data)
+        self._parts.append(_Part(data, "code" if self._code else "text"))
         if data.strip():
             start = self.getpos()[0] + data[: len(data) - len(data.lstrip())].count("\n")
             end = start + data.strip().count("\n")
@@ -112,8 +136,9 @@ class _Writer(HTMLParser):
     def flush(self, ending: str = "") -> None:
         """Write the open line, when it has text, and a blank line after it."""
         if self._cells is not None:  # a block inside a table's cell
-            self._parts.append(" ")
+            self._parts.append(_Part(" ", "text"))
             return
+        self._code = False
         text = _inline(self._parts)
         self._parts.clear()
         if not text or self._span is None:
@@ -149,8 +174,10 @@ class _Writer(HTMLParser):
         if tag in ("ul", "ol"):
             self._lists.append(0 if tag == "ol" else None)
         elif tag == "pre":
-            self._code = self._cells is None
+            self._pre = self._cells is None
         elif tag == "tr":
+            if self._cells is not None:  # its end tag was left out
+                self._end_row()
             self._cells = []
         elif tag == "table":
             self._rows = 0
@@ -159,7 +186,17 @@ class _Writer(HTMLParser):
         if self._cells is None and not self._prefix.startswith("#"):
             self.flush("  ")
         else:
-            self._parts.append(" ")
+            self._parts.append(_Part(" ", "text"))
+
+    def _end_mark(self, mark: str) -> None:
+        """Close the mark; when there is nothing in it, take it back."""
+        before = len(self._parts)
+        while before and not self._parts[before - 1].text.strip():
+            before -= 1
+        if before and self._parts[before - 1] == _Part(mark, "mark"):
+            del self._parts[before - 1]
+        elif before:
+            self._parts.insert(before, _Part(mark, "mark"))
 
     def _end_cell(self) -> None:
         text = _inline(self._parts)
@@ -181,9 +218,9 @@ class _Writer(HTMLParser):
             self._blank()
         self._span = None
 
-    def _end_code(self) -> None:
-        self._code = False
-        code = "".join(self._parts).strip("\n")
+    def _end_pre(self) -> None:
+        self._pre = False
+        code = "".join(part.text for part in self._parts).replace("\r", "").strip("\n")
         self._parts.clear()
         if code.strip() and self._span is not None:
             first, last = self._span
@@ -200,14 +237,25 @@ def _last_index(tags: list[str], tag: str) -> int:
     return len(tags) - 1 - tags[::-1].index(tag)
 
 
-def _inline(parts: list[str]) -> str:
+def _inline(parts: list[_Part]) -> str:
     """The parts as one line of Markdown in which no text is markup."""
-    text = re.sub(r"\s+", " ", "".join(parts)).strip()
-    text = re.sub(r"(\*\*|\*|`)\s*\1", "", text)  # marks round nothing
-    pieces = re.split(r"(`[^`]*`)", text)
-    return "".join(piece if index % 2 else _harmless(piece) for index, piece in enumerate(pieces)).strip()
+    pieces: list[str] = []
+    before: _Kind | None = None
+    for kind, group in groupby(parts, key=lambda part: part.kind):
+        text = re.sub(r"\s+", " ", "".join(part.text for part in group))
+        if kind == "code":
+            text = _code_span(text)
+        elif kind == "text":
+            text = _TAG_LIKE.sub(lambda match: f"`{match[0]}`", text.replace("`", "\\`")).replace("](", "] (")
+        # Two code spans that touch would be read as one.
+        pieces.append(f" {text}" if before == "code" and text.startswith("`") else text)
+        before = kind
+    return re.sub(r" +", " ", "".join(pieces)).strip()
 
 
-def _harmless(text: str) -> str:
-    text = _TAG_LIKE.sub(lambda match: f"`{match[0]}`", text)
-    return text.replace("](", "] (")
+def _code_span(text: str) -> str:
+    if not text.strip():
+        return text
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    padding = " " if "`" in text else ""
+    return f"{fence}{padding}{text.strip()}{padding}{fence}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rag_faq.corpus.blocks import HEADING
-from rag_faq.corpus.document import Document
+from rag_faq.corpus.document import Document, Line
 
 PATH_SEPARATOR: Final = " › "
 
@@ -40,6 +41,12 @@ class Marker:
         return self.text.endswith("?")
 
 
+def bodies(document: Document, markers: Sequence[Marker]) -> list[tuple[Marker, tuple[Line, ...]]]:
+    """Each marker with the lines between it and the next one."""
+    ends = (*(marker.index for marker in markers[1:]), len(document.lines))
+    return [(marker, document.lines[marker.index + 1 : end]) for marker, end in zip(markers, ends, strict=False)]
+
+
 def numbered_questions(document: Document) -> list[Marker]:
     """Numbered headings (at least half of them must ask), else `Q:` lines, else numbered questions by themselves."""
     found = [marker for marker in _headings(document) if marker.number is not None]
@@ -63,7 +70,11 @@ def asking_headings(document: Document) -> list[Marker]:
     if not any(marker.asks for marker in every):
         every = sorted([*every, *(bold for bold in _bold_lines(document) if bold.asks)], key=lambda each: each.index)
     asking = [marker for marker in every if marker.asks]
-    others = [marker for marker in _with_text(document, every) if not marker.asks and marker.index > 0]
+    others = [
+        marker
+        for marker, body in bodies(document, every)
+        if any(line.text.strip() for line in body) and not marker.asks and not _opens(document, marker)
+    ]
     if not asking or len(others) > len(asking):
         return []
     starts: list[Marker] = []
@@ -96,16 +107,6 @@ def _opens(document: Document, marker: Marker) -> bool:
     if marker.level != 1 or any(line.text.strip() for line in document.lines[: marker.index]):
         return False
     return sum(each.level == 1 for each in _headings(document)) == 1
-
-
-def _with_text(document: Document, markers: list[Marker]) -> list[Marker]:
-    """The markers with text between them and the next one."""
-    ends = [marker.index for marker in markers[1:]] + [len(document.lines)]
-    return [
-        marker
-        for marker, end in zip(markers, ends, strict=True)
-        if any(line.text.strip() for line in document.lines[marker.index + 1 : end])
-    ]
 
 
 def _without_steps(found: list[Marker]) -> list[Marker]:

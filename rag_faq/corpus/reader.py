@@ -20,7 +20,10 @@ from rag_faq.records import FaqEntry
 
 _UNDERLINE: Final = re.compile(r"^ {0,3}(=+|-{2,})[ \t]*$")
 _NO_TITLE: Final = re.compile(r"^\s*(?:[-*+•>|#]|\d+[.)]\s|`{3}|~{3})|^\s*$")
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+# Code comes first in the pattern: a comment in it is code.
+_COMMENT: Final = re.compile(
+    r"(?P<code>^ {0,3}(`{3,}|~{3,}).*?^ {0,3}\2|`[^`\n]*`)|<!--.*?-->", re.DOTALL | re.MULTILINE
+)
 
 
 class Reader(Protocol):
@@ -111,7 +114,8 @@ def read_corpus(path: Path, readers: Sequence[Reader] = READERS) -> Corpus:
     from.
     """
     paths, warnings = _documents(path, readers)
-    documents, entries = [], []
+    documents: list[Document] = []
+    entries: list[FaqEntry] = []
     repairs: Counter[str] = Counter()
     for each in paths:
         document, counts = repair(read_document(each, readers))
@@ -185,7 +189,7 @@ def _wrong_encoding(path: Path, likely: str, found: str) -> CorpusError:
 
 def _without_comments(text: str) -> str:
     """The text with comments blanked; line ends stay, so that the lines keep their numbers."""
-    return _COMMENT.sub(lambda match: re.sub(r"[^\r\n]", "", match[0]), text)
+    return _COMMENT.sub(lambda match: match["code"] or re.sub(r"[^\r\n]", "", match[0]), text)
 
 
 def _without_front_matter(lines: tuple[Line, ...]) -> tuple[Line, ...]:

@@ -1,8 +1,8 @@
 """Repair of what conversion (PDF, word processor, character recognition) has done to a document.
 
-Each rule has a name and a reason, and looks at the whole document: what a spelling means is decided by how the document
-writes elsewhere, so that a document that is in order comes out as it went in. The file itself is never altered, and each
-line keeps the line numbers that it has in the file. Applying the rules twice changes nothing more.
+Each rule has a name and a reason, and looks at the whole document: what a spelling means is decided by how the same
+document writes elsewhere, so that a document that is in order comes out as it went in. The file itself is never
+altered, and each line keeps the line numbers that it has in the file. Applying the rules twice changes nothing more.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 from rag_faq.corpus.blocks import BULLET, HEADING, RULE_LINE
@@ -16,7 +17,8 @@ _SPACES: Final = re.compile("[\u00a0\u2007\u202f\x0b\x0c\u2028\u2029\u0085]")
 _LIGATURES: Final = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _LIGATURE: Final = re.compile("[" + "".join(_LIGATURES) + "]")
 
-_BOLD: Final = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+# "__init__" is no bold word, so that underscores must hold the whole heading.
+_BOLD: Final = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|(?<![^ ])__(?=\S)(.+?)(?<=\S)__$")
 # A line that begins something of its own: it is never the rest of the line before.
 _OWN_START: Final = re.compile(
     r"^\s*(?:[|>]|<[a-zA-Z/!]|#{1,6}\s|\*\*[^*]+\*\*\s*$|(?:Q|Question)\s*\d*[.:)]\s|(?:A|Answer)\s*\d*:\s)"
@@ -49,7 +51,7 @@ def strip_heading_marks(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
     for line in lines:
         heading = None if line.verbatim else HEADING.match(line.text)
         plain = heading["text"] if heading else ""
-        while (shorter := _BOLD.sub(r"\2", plain)) != plain:
+        while (shorter := _BOLD.sub(r"\1\2", plain)) != plain:
             plain = shorter
         if heading and plain != heading["text"]:
             line = replace(line, text=f"{heading['marks']} {plain.strip()}")
@@ -61,8 +63,8 @@ def strip_heading_marks(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
 def join_wraps(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
     """Join lines that were wrapped inside a paragraph or a list item. Counts joins.
 
-    A break stays where it is meant: two spaces or a backslash at the line's end, or a run of short lines that each begin
-    with a capital (a list that has lost its marks).
+    A break stays where it is meant: two spaces or a backslash at the line's end, or a run of short lines that each
+    begin with a capital (a list that has lost its marks).
     """
     result: list[Line] = []
     joins = 0
@@ -121,5 +123,5 @@ def _is_bare_list(run: Sequence[Line]) -> bool:
         return False
     width = max(len(text) for text in texts)
     # Whether the widest line of a list was full cannot be told; of two lines, the first must not be the widest.
-    breaks = [(a, b) for a, b in zip(texts, texts[1:], strict=False) if len(a) < width or len(texts) == 2]
+    breaks = [(a, b) for a, b in pairwise(texts) if len(a) < width or len(texts) == 2]
     return all(len(a) + 1 + len(b.split()[0]) <= width for a, b in breaks)

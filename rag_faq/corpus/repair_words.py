@@ -13,31 +13,27 @@ from rag_faq.corpus.document import Line
 # Code in a line and web addresses are no prose.
 _NO_PROSE: Final = re.compile(r"`+[^`]*`+|\b(?:https?://|www\.)\S+|\S+@\S+")
 
-# --- "Al" for "AI" -----------------------------------------------------------------------------------------------------
+# --- "Al" for "AI" ---
 
 _AI: Final = re.compile(r"\bAI\b|\bartificial intelligence\b", re.IGNORECASE)
 _METAL: Final = re.compile(r"\balumini?um\b|\balloys?\b", re.IGNORECASE)
-_AL: Final = re.compile(r"\bAl\b")
-_KINDS: Final = "generative discriminative conversational explainable responsible artificial trustworthy agentic multimodal predictive"
+_KINDS: Final = (
+    r"(?:generative|discriminative|conversational|explainable|responsible|artificial|trustworthy|agentic|multimodal|"
+    r"predictive)"
+)
 _PARTICIPLES: Final = (
-    "generated driven powered based assisted enabled enhanced related augmented created written made supported infused "
-    "specific focused led native ready"
+    r"(?:generated|driven|powered|based|assisted|enabled|enhanced|related|augmented|created|written|made|supported|"
+    r"infused|specific|focused|led|native|ready)"
 )
 _THINGS: Final = (
-    "models? systems? algorithms? technolog(?:y|ies) agents? applications? chatbots? assistants? researchers? research "
-    "ethics safety regulation"
+    r"(?:models?|systems?|algorithms?|technolog(?:y|ies)|agents?|applications?|chatbots?|assistants?|researchers?|"
+    r"research|ethics|safety|regulation)"
 )
-
-
-def _any(words: str) -> str:
-    return "(?:" + "|".join(words.split()) + ")"
-
-
 # Places where no name can stand: neither a kind of AI before it nor a participle behind it.
 _PROVEN: Final = (
-    re.compile(rf"(?<=\b){_any(_KINDS)} (?P<al>Al)\b(?!-[A-Z])", re.IGNORECASE),
+    re.compile(rf"\b{_KINDS} (?P<al>Al)\b(?!-[A-Z])", re.IGNORECASE),
     re.compile(r"\bartificial intelligence \((?P<al>Al)\)", re.IGNORECASE),
-    re.compile(rf"\b(?P<al>Al)-{_any(_PARTICIPLES)}\b"),
+    re.compile(rf"\b(?P<al>Al)-{_PARTICIPLES}\b"),
 )
 # Places where a name could stand, but hardly does.
 _LIKELY: Final = (
@@ -46,7 +42,7 @@ _LIKELY: Final = (
         r"\b(?:used|using|uses?|applied|applications?|advances?|progress|breakthroughs?|role|techniques?|field|future|"
         r"history|development|types?|branch(?:es)?|subsets?) (?:in|of|for|by|with) (?P<al>Al)\b(?!['’-]| [A-Z])"
     ),
-    re.compile(rf"(?<![.!?:] )(?<!^)\b(?P<al>Al) {_any(_THINGS)}\b"),
+    re.compile(rf"(?<![.!?:] )(?<!^)\b(?P<al>Al) {_THINGS}\b"),
 )
 _PERSON: Final = re.compile(
     r"\bAl (?:[A-Z][a-z]+\b|said|says|asked|told|joined|lives|wrote|founded|replied|works|worked|was born)"
@@ -86,13 +82,13 @@ def _write_ai(text: str, patterns: Sequence[re.Pattern[str]]) -> tuple[str, int]
     return text, len(places)
 
 
-# --- A space that was lost before an abbreviation ----------------------------------------------------------------------
+# --- A space that was lost before an abbreviation ---
 
 _GLUED: Final = re.compile(r"(?<![\w-])(?P<word>or|and|the|with|for|from|of|like|using)(?P<short>[A-Z]{2,}s?)\b")
 
 
 def part_glued(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
-    """`orGANs` gives `or GANs`, where the document writes the abbreviation by itself elsewhere, and more often."""
+    """`orGANs` gives `or GANs`, where the document writes the abbreviation by itself elsewhere, at least as often."""
     prose = "\n".join(line.text for line in lines if not line.verbatim)
     glued = Counter(match["short"].removesuffix("s") for match in _GLUED.finditer(prose))
     alone = Counter(short.removesuffix("s") for short in re.findall(r"(?<![\w-])[A-Z]{2,}s?\b", prose))
@@ -103,7 +99,7 @@ def part_glued(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
         def space(match: re.Match[str]) -> str:
             nonlocal count
             stem = match["short"].removesuffix("s")
-            if alone[stem] <= glued[stem]:
+            if alone[stem] < glued[stem]:
                 return match[0]
             count += 1
             return f"{match['word']} {match['short']}"
@@ -113,18 +109,18 @@ def part_glued(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
     return _map_prose(lines, part)
 
 
-# --- A hyphen that was lost ----------------------------------------------------------------------------------------------
+# --- A hyphen that was lost ---
 
 _HYPHENATED: Final = re.compile(r"(?<![\w-])([A-Za-z]{3,})-([a-z]{4,})(?![\w-])")
 # First parts that make a hyphenated adjective with any noun: "high-resolution", "large-scale".
-_ADJECTIVES: Final = frozenset(
-    "high low long short large small real full open well deep fast hard soft wide close state single multiple".split()
+_ADJECTIVE: Final = re.compile(
+    r"high|low|long|short|large|small|real|full|open|well|deep|fast|hard|soft|wide|close|single|multiple"
 )
-# Prefixes that also make words without a hyphen: "pretrained" beside "pre-trained" is no damage.
-_PREFIXES: Final = frozenset(
-    "anti auto bio counter cross cyber down extra fore hyper infra inter intra macro mega meta micro mid mini mis mono "
-    "multi neo non off out over para photo poly post pre pro proto pseudo quasi semi sub super tele trans ultra uni "
-    "under up".split()
+# Prefixes that also make words without a hyphen: "pretrained" beside "pre-trained" is no damage. Combining forms end in
+# o: "socioeconomic", "cardiovascular".
+_PREFIX: Final = re.compile(
+    r"\w+o|anti|counter|cross|cyber|down|extra|fore|hyper|infra|inter|intra|mega|meta|mid|mini|mis|multi|non|off|out|"
+    r"over|para|poly|post|pre|quasi|semi|sub|super|tele|trans|ultra|uni|under|up"
 )
 
 
@@ -150,10 +146,9 @@ def hyphenate_joined(lines: Sequence[Line]) -> tuple[tuple[Line, ...], int]:
 
 def _needs_hyphen(first: str, second: str) -> bool:
     length = len(first) + len(second)
-    if first in _ADJECTIVES:
+    if _ADJECTIVE.fullmatch(first):
         return length >= 10
-    # Combining forms end in o: "socioeconomic", "cardiovascular".
-    return length >= 13 and second.endswith("ed") and first not in _PREFIXES and not first.endswith("o")
+    return length >= 13 and second.endswith("ed") and not _PREFIX.fullmatch(first)
 
 
 def _map_prose(lines: Sequence[Line], change: Callable[[str], tuple[str, int]]) -> tuple[tuple[Line, ...], int]:

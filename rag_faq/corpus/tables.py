@@ -11,8 +11,8 @@ from rag_faq.corpus.document import Line
 def rejoin_columns(question: str, lines: Sequence[Line]) -> tuple[Block, ...] | None:
     """The rows of a comparison whose columns stand below each other, or `None` where there is none.
 
-    A question that names two or more things, and an answer that is nothing but a heading for each of them over a list of
-    the same length, is a table read column by column. Its rows have lost their names, so each row is told by its
+    A question that names two or more things, and an answer that is nothing but a heading for each of them over a list
+    of the same length, is a table read column by column. Its rows have lost their names, so each row is told by its
     columns alone: "- Cats: Sleep all day. Dogs: Guard the house."
     """
     columns: list[tuple[str, list[Line]]] = []
