@@ -19,7 +19,7 @@ _KEY = "evaluation"
 class Journal:
     """A file of results. Its first line names the run that it belongs to.
 
-    Raises InputFileError for a file that is of another run or was not written here, DiskError when it cannot be written.
+    Raises InputFileError for a file of another run or not written here, DiskError when it cannot be written.
     """
 
     def __init__(self, path: Path, fingerprint: str) -> None:

@@ -34,12 +34,17 @@ def first_gold(question: Question, result: Result) -> int | None:
     return next((rank for rank, entry in enumerate(result.found, start=1) if entry in question.gold), None)
 
 
-def facts_present(question: Question, result: Result) -> int:
-    """How many facts the answer has: of each, one of the alternatives occurs. A refusal has none."""
+def facts_missing(question: Question, result: Result) -> tuple[tuple[str, ...], ...]:
+    """The facts of which no alternative occurs in the answer. A refusal has none of the facts."""
     if result.given is None or result.given.refused:
-        return 0
+        return question.facts
     text = plain(result.given.text)
-    return sum(any(_occurs(pattern, text) for pattern in fact) for fact in question.facts)
+    return tuple(fact for fact in question.facts if not any(_occurs(pattern, text) for pattern in fact))
+
+
+def facts_present(question: Question, result: Result) -> int:
+    """How many facts the answer has."""
+    return len(question.facts) - len(facts_missing(question, result))
 
 
 def forbidden_present(question: Question, result: Result) -> tuple[str, ...]:
@@ -61,7 +66,9 @@ def problems(row: Row, stage: Stage) -> tuple[Problem, ...]:
     found: list[Problem] = []
     rank = first_gold(question, result)
     if question.answerable and rank != 1:
-        found.append("gold not first" if rank is not None and rank <= 3 else "gold not in first 3")
+        found.append("gold not first")
+        if rank is None or rank > 3:
+            found.append("gold not in first 3")
     answer = result.given
     if answer is None or stage == "retrieval":
         return tuple(found)

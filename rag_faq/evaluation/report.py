@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -169,5 +170,5 @@ def _seconds(rows: Sequence[Row]) -> dict[str, Seconds]:
 
 def _summary(values: Sequence[float]) -> Seconds:
     ordered = sorted(values)
-    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    p95 = ordered[math.ceil(0.95 * len(ordered)) - 1]  # nearest rank: a time that was really measured
     return Seconds(median=statistics.median(ordered), p95=p95, n=len(ordered))
