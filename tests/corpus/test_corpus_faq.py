@@ -69,7 +69,8 @@ def test_a_heading_with_nothing_below_it_belongs_to_what_follows(read: Read) -> 
 
 def test_numbered_steps_below_a_question_are_part_of_its_answer(read: Read) -> None:
     corpus = read(
-        "## 1. Why?\n\nSo.\n\n## 2. How?\n\n### 1. Unpack\n\nOpen it.\n\n### 2. Run\n\nStart it.\n\n## 3. When?\n\nNow.\n"
+        "## 1. Why?\n\nSo.\n\n## 2. How?\n\n### 1. Unpack\n\nOpen it.\n\n### 2. Run\n\nStart it.\n\n"
+        "## 3. When?\n\nNow.\n"
     )
     assert short(corpus) == [
         (1, "Why?", "So."),
@@ -114,8 +115,8 @@ def test_headings_that_ask_end_at_other_headings_of_their_level(read: Read) -> N
 
 def test_sections_of_a_document_that_asks_nothing(read: Read) -> None:
     corpus = read(
-        "# Manual\n\nAll about it.\n\n## Installation\n\nIt is easy.\n\n### Linux\n\nUse apt.\n\n### Mac\n\nUse brew.\n\n"
-        "## Use\n\nRun it.\n",
+        "# Manual\n\nAll about it.\n\n## Installation\n\nIt is easy.\n\n### Linux\n\nUse apt.\n\n### Mac\n\n"
+        "Use brew.\n\n## Use\n\nRun it.\n",
         "manual.md",
     )
     assert short(corpus) == [

@@ -84,7 +84,7 @@ def test_a_page_of_folded_questions(read: Callable[..., Corpus]) -> None:
 def _code_removed(text: str) -> str:
     """Without code spans, as CommonMark tells them: a run of backticks up to the next run of the same length."""
     text = text.replace("\\`", "'")
-    return re.sub(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", "", text)
+    return re.sub(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", " ", text)
 
 
 @settings(max_examples=600, deadline=None)

@@ -167,6 +167,6 @@ def test_underlined_titles_are_headings(read: Callable[..., Corpus]) -> None:
     assert [(e.question, e.answer, e.lines) for e in corpus.entries] == [("Setup", "Run it.\n\n- a", (4, 10))]
 
 
-def test_a_thousand_times_the_same_document_is_quick(read: Callable[..., Corpus]) -> None:
+def test_a_document_of_five_thousand_questions(read: Callable[..., Corpus]) -> None:
     text = "".join(f"## {n}. Question {n}?\n\nAnswer\nover two lines, {n}.\n\n- item\n" for n in range(1, 5001))
     assert len(read(text).entries) == 5000
