@@ -159,11 +159,9 @@ class FaqChatbot:
         """Prepare, in the background, the model's states for every entry, so that first words come at once."""
         if self._generator is None:
             return
-        prompts = []
-        for entry in self.entries:
-            hit = Hit(entry=entry, score=0.0, chunk=self._retriever.index.first_chunk(entry.id), rank=1)
-            prompts.append(prefix_prompt(number_sources((hit,), self._cut)))
-        self._generator.warm(prompts)
+        first = {chunk.entry_id: chunk for chunk in reversed(self._retriever.index.chunks)}
+        hits = (Hit(entry, 0.0, first[entry.id], 1) for entry in self.entries if entry.id in first)
+        self._generator.warm([prefix_prompt(number_sources((hit,), self._cut)) for hit in hits])
 
     def close(self) -> None:
         """Free the model."""

@@ -49,6 +49,12 @@ def prefix_prompt(sources: Sequence[Source]) -> Prompt:
     return _over_sources(sources, _QUESTION)
 
 
+def questions_prompt(source: Source) -> Prompt:
+    """Asks for questions that `source` answers."""
+    segments = (_source_segment(source), "Write ten different questions that this text answers.")
+    return Prompt(messages=(Message("system", (_text("write_questions"),)), Message("user", segments)), sources=(source,))
+
+
 def standalone_prompt(question: str, history: History) -> Prompt:
     """Asks for `question` rewritten so that it stands without `history`."""
     turns = "".join(

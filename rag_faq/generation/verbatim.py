@@ -7,7 +7,7 @@ import re
 from rag_faq.generation.replies import AUTHOR_WRITES
 from rag_faq.generation.voice import speaks_as_author
 from rag_faq.records import Citation, Hit, Source
-from rag_faq.retrieval.lexical import analyse
+from rag_faq.retrieval.analysis import analyse
 
 # Cosine of a question with an entry's own question from which they ask the same, if their negations and numbers agree.
 _SAME = 0.95
