@@ -14,6 +14,7 @@ import typer
 from rag_faq.errors import RagFaqError, SettingsError
 from rag_faq.interfaces import cli_eval, cli_index, cli_models
 from rag_faq.interfaces.cli_context import settings_of
+from rag_faq.interfaces.progress import progress_bar
 
 if TYPE_CHECKING:
     from rag_faq.records import Answer
@@ -109,18 +110,11 @@ def batch(
     ],
 ) -> None:
     """Answer a file of questions."""
-    from tqdm import tqdm
-
     from rag_faq.assembly import load_chatbot
     from rag_faq.interfaces.batch import run_batch
 
     settings = settings_of(context)
-    with tqdm(unit="question", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar("question") as show:
         summary = run_batch(lambda: load_chatbot(settings), source, target, show)
     for message in summary.bad:
         typer.echo(f"rag-faq: {message}; passed over", err=True)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rag_faq.interfaces.cli_context import settings_of
+from rag_faq.interfaces.progress import progress_bar
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build, describe and check the index.")
 
@@ -21,8 +22,6 @@ def build(
     force: Annotated[bool, typer.Option(help="Build anew even when nothing changed.")] = False,
 ) -> None:
     """Build the index of the corpus; only what changed is embedded anew."""
-    from tqdm import tqdm
-
     from rag_faq import assembly
     from rag_faq.errors import IndexFolderError
 
@@ -35,12 +34,7 @@ def build(
         else:
             typer.echo(f"{settings.index} is up to date: {len(retriever.index.entries)} entries")
             return
-    with tqdm(unit="chunk", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar("chunk") as show:
         manifest = assembly.build(settings, show)
     typer.echo(f"{settings.index}: {manifest.entries} entries in {manifest.chunks} chunks, by {manifest.embedder}")
 
