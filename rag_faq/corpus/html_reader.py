@@ -42,8 +42,9 @@ class HtmlReader:
 
     def lines(self, text: str) -> tuple[Line, ...]:
         """The document as Markdown; each line has the lines of the HTML that it was made from."""
-        writer = _Writer()
-        writer.feed(re.sub(r"\r\n?", "\n", text))
+        text = re.sub(r"\r\n?", "\n", text)
+        writer = _Writer(last_line=text.count("\n") + 1)
+        writer.feed(text)
         writer.close()
         writer.flush()
         return tuple(writer.written)
@@ -63,8 +64,9 @@ class _Part:
 class _Writer(HTMLParser):
     """Collects inline text and writes it out as a line when a block begins or ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, last_line: int) -> None:
         super().__init__(convert_charrefs=True)
+        self._last_line = last_line
         self.written: list[Line] = []
         self._parts: list[_Part] = []  # of the line that is being written
         self._span: tuple[int, int] | None = None  # lines of the HTML that its text stands in
@@ -129,9 +131,11 @@ class _Writer(HTMLParser):
             return
         self._parts.append(_Part(data, "code" if self._code else "text"))
         if data.strip():
-            start = self.getpos()[0] + data[: len(data) - len(data.lstrip())].count("\n")
-            end = start + data.strip().count("\n")
-            self._span = (self._span[0] if self._span else start, end)
+            # A line end that was written as a reference (`&#10;`) is none of the file's.
+            start = min(self.getpos()[0] + data[: len(data) - len(data.lstrip())].count("\n"), self._last_line)
+            end = min(start + data.strip().count("\n"), self._last_line)
+            first, last = self._span or (start, end)
+            self._span = (min(first, start), max(last, end))
 
     def flush(self, ending: str = "") -> None:
         """Write the open line, when it has text, and a blank line after it."""

@@ -39,7 +39,7 @@ def test_kinds() -> None:
     assert render(answer_blocks(text)) == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(LINES, max_size=20))
 def test_the_blocks_of_an_answer_are_pieces_of_it_in_order(lines: list[str]) -> None:
     answer = render(parse_blocks(mark_fences(plain_lines("\n".join(lines)))))
@@ -52,7 +52,7 @@ def test_the_blocks_of_an_answer_are_pieces_of_it_in_order(lines: list[str]) -> 
         assert not text[at:].strip()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(LINES.filter(lambda line: line not in ("# head", "```", "    x", "  rest")), max_size=20))
 def test_rendered_blocks_read_back_as_the_same(lines: list[str]) -> None:
     blocks = parse_blocks(plain_lines("\n".join(lines)))

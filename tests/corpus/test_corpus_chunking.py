@@ -110,7 +110,7 @@ def uneven(text: str) -> int:
     return 2 + -(-len(text) // 4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXT, TEXT.filter(str.split), st.integers(8, 40), st.sampled_from([words, uneven]))
 def test_no_chunk_is_too_long_and_no_word_is_lost(answer: str, question: str, most: int, count: object) -> None:
     assert callable(count)

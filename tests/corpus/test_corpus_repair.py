@@ -244,7 +244,7 @@ SPACES = ["\n", "\n", "\n\n", "\n- ", "\n## ", "\n```\n", "  ", "  \n", "\u00a0"
 PIECES = st.sampled_from(WORDS + SPACES)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=40), st.sampled_from(["", " "]))
 def test_repairing_twice_is_repairing_once(pieces: list[str], between: str) -> None:
     text = between.join(pieces)
