@@ -23,10 +23,13 @@ OTHER_VARIABLES = frozenset({"RAG_FAQ_CONFIG", "RAG_FAQ_LLAMA_BACKEND"})
 
 
 def _packaged(name: str) -> Path:
-    """A folder of the checkout, or, in an installed wheel, of the package's own data."""
+    """A folder of the package's own data, as a wheel brings it, or, in a checkout, the folder beside the package.
+
+    The package's own comes first: beside an installed package lie other packages, and one may be called `corpus`.
+    """
     here = Path(__file__).resolve().parent
-    checkout = here.parent / name
-    return checkout if checkout.is_dir() else here / "data" / name
+    packaged = here / "data" / name
+    return packaged if packaged.is_dir() else here.parent / name
 
 
 class Settings(BaseSettings):
