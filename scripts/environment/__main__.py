@@ -33,13 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def key_of(project: Project, backend: backends.Backend, flavour: str) -> str:
+    """A hash of all that the environment is made from, its place included: an environment cannot be moved."""
+    inputs = (project.constraints, project.root / "pyproject.toml")
+    return stamp.key_of(inputs, backend.name, backend.cmake_args, flavour, str(project.root))
+
+
 def _bring_up(project: Project, machine: Machine, environment: Mapping[str, str], *, dev: bool) -> None:
     backend = backends.choose(machine, environment)
     cuda = torch_source.wants_cuda(machine, environment.get(backends.VARIABLE, "").strip().lower())
     flavour = "cuda" if cuda else "cpu"
-    inputs = (project.constraints, project.root / "pyproject.toml")
-    key = stamp.key_of(inputs, backend.name, backend.cmake_args, flavour, str(project.root))
-    path = project.state / "environment.json"
+    key = key_of(project, backend, flavour)
+    path = project.stamp
 
     def stands(last: stamp.Stamp | None) -> bool:
         return last is not None and last.key == key and (last.dev or not dev) and project.python.exists()

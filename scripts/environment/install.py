@@ -60,6 +60,11 @@ class Project:
         return self.state / "setup.log"
 
     @property
+    def stamp(self) -> Path:
+        """What the environment was made from."""
+        return self.state / "environment.json"
+
+    @property
     def llama_note(self) -> Path:
         """The CMake options that llama.cpp was last built with."""
         return self.state / "llama-options"
@@ -130,7 +135,7 @@ class Installer:
         self._pip.install("--timeout", "15", "--retries", "1", *pins, show_progress=False)
 
     def install_torch(self) -> None:
-        """The package torch alone: what it depends on follows with the rest, once it is sure that CUDA is not among it."""
+        """The package torch alone: what it depends on follows with the rest, once it is sure to be free of CUDA."""
         version = self._project.pinned("torch")
         installed = self._project.installed("torch")
         if installed is not None and installed.split("+")[0] == version:

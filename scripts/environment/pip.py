@@ -18,6 +18,7 @@ _NO_NETWORK = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|Connection refused"
     r"|Temporary failure in name resolution|Network is unreachable|Read timed out|after connection broken"
 )
+_ERROR = re.compile(r"^(ERROR|error|FAILED|\S+Error)\b")
 _NO_SPACE = re.compile(r"No space left on device|Errno 28|Disk quota exceeded")
 
 # Evaluates the markers of the requirements on stdin with pip's own copy of `packaging`: there is no other one yet.
@@ -40,12 +41,14 @@ class PipError(Exception):
         """The same in words: no network, a full disk, or whatever pip said last."""
         if _NO_SPACE.search(self.output):
             return Problem(
-                "The disk is full.", found=self.last_error(), needed="more free space, then the same command again"
+                "The disk is full.",
+                found=self.line_with(_NO_SPACE),
+                needed="more free space, then the command again",
             )
         if _NO_NETWORK.search(self.output):
             return Problem(
                 "The package index cannot be reached.",
-                found=self.last_error(),
+                found=self.line_with(_NO_NETWORK),
                 needed="a network connection, or a mirror that pip knows",
                 remedies={
                     "A proxy": "export HTTPS_PROXY=http://HOST:PORT",
@@ -53,13 +56,13 @@ class PipError(Exception):
                     "Wheels on disk": "pip config set global.find-links /path/to/wheels",
                 },
             )
-        return Problem("pip failed.", found=self.last_error(), needed=f"see the end of {log}")
+        return Problem("pip failed.", found=self.line_with(_ERROR), needed=f"see the end of {log}")
 
-    def last_error(self) -> str:
-        """The last line that names an error, else the last line."""
+    def line_with(self, pattern: re.Pattern[str]) -> str:
+        """The last line in which `pattern` is found, else the last line."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
-        errors = [line for line in lines if re.match(r"(ERROR|error|OSError|WARNING: Retrying)", line)]
-        return (errors or lines or ["no output"])[-1]
+        matching = [line for line in lines if pattern.search(line)]
+        return (matching or lines or ["no output"])[-1]
 
 
 class Pip:

@@ -12,6 +12,8 @@ _DOWNLOAD = re.compile(r"^\s*Downloading (?:\S*/)?(\S+)(?: \(([\d.]+ [kMG]?B)\))
 _BYTES = re.compile(r"^Progress (\d+) of (\d+)")
 _BUILD = re.compile(r"^\s*Building wheel for (\S+)")
 _OBJECT = re.compile(r"^\s*\[(\d+)/(\d+)\]")
+_QUIET_SECONDS = 3.0  # what is over sooner needs no lines about how far it is
+_WORTH_SAYING = re.compile(r"\d\d\.\d MB|\d{3,} MB|GB")  # downloads from 10 MB on
 _INSTALL = re.compile(r"^Installing collected packages: (.+)")
 
 
@@ -33,8 +35,10 @@ class Progress:
         """Take one line of output."""
         if match := _DOWNLOAD.match(line):
             name, size = match.groups()
-            if not name.endswith(".metadata"):
-                self._begin(name, f"downloading {name}" + (f" ({size})" if size else ""))
+            if size and _WORTH_SAYING.search(size) and not name.endswith(".metadata"):
+                self._begin(name, f"downloading {name} ({size})")
+            else:
+                self._what = ""
         elif match := _BYTES.match(line):
             self._share(int(match[1]), int(match[2]), "")
         elif match := _BUILD.match(line):
@@ -60,9 +64,10 @@ class Progress:
         self._out.flush()
 
     def _share(self, done: int, total: int, detail: str) -> None:
-        if total <= 0 or not self._what:
+        seconds = self._clock() - self._start
+        if total <= 0 or not self._what or seconds < _QUIET_SECONDS:
             return
-        text = f"      {100 * done // total:3d} %{detail}, {_duration(self._clock() - self._start)}"
+        text = f"      {100 * done // total:3d} %{detail}, {_duration(seconds)}"
         if self._out.isatty():
             self._out.write(f"\r\033[K{text}")
             self._open_line = True
