@@ -135,10 +135,17 @@ class SentenceTransformerEmbedder:
         import torch
         from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
         if self._threads is not None:
             torch.set_num_threads(self._threads)
+        bars: Any = logging
+        with_bar = bars.is_progress_bar_enabled()
+        bars.disable_progress_bar()  # the weights are read in a moment: a bar for it is noise
         try:
             return SentenceTransformer(str(self.folder), device=self._device, local_files_only=True)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        except (OSError, LookupError, TypeError, ValueError, RuntimeError, AttributeError, SafetensorError) as error:
             raise EngineError(f"The embedder in {self.folder} does not load: {error}", mend=mend) from error
+        finally:
+            if with_bar:
+                bars.enable_progress_bar()

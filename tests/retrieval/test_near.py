@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from rag_faq.retrieval.near import NearWords, distance
 
-WORDS = NearWords(["augmentation", "augment", "training", "straining", "hallucination", "temperature", "python", "flora"])
+WORDS = NearWords(
+    ["augmentation", "augment", "training", "straining", "hallucination", "temperature", "python", "flora"]
+)
 
 
 @pytest.mark.parametrize(
