@@ -14,8 +14,9 @@ import numpy as np
 
 from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation.generator import GenerationStats, Sampling
-from rag_faq.generation.hardware import Gpu, available_memory, gpus, usable_cores
-from rag_faq.generation.llama import Layout, LlamaModel, build_name, check_gguf
+from rag_faq.generation.gguf import GgufFile, read_gguf
+from rag_faq.generation.hardware import Gpu, available_addresses, available_memory, gpus, usable_cores
+from rag_faq.generation.llama import Layout, LlamaModel, build_name
 from rag_faq.generation.states import DiskStates, MemoryStates, StateStore
 from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt
 from rag_faq.generation.worker import Job, Worker
@@ -24,6 +25,7 @@ from rag_faq.records import ModelInfo, Prompt
 log = logging.getLogger(__name__)
 
 _MOST_STATE_BYTES = 2**30  # of memory, where the setting leaves it open
+_WORK_BYTES = 128 * 2**20  # that llama.cpp takes beside weights and context
 _MOST_DISK_BYTES = 2 * 2**30
 _LOOK_S = 0.05  # how often a caller who waits looks whether it was cancelled
 
@@ -102,14 +104,16 @@ class LlamaEngine:
 
         Raises EngineError for a file that cannot be loaded, or more than the free memory can hold.
         """
-        check_gguf(path)
-        _check_memory(path)
+        file = read_gguf(path)
+        found = gpus() if gpu_layers != 0 else ()
+        if not found:
+            _check_memory(file, context_tokens)
         layout = Layout(context_tokens=context_tokens, threads=threads or usable_cores())
-        model, layers, device = _open(path, layout, gpu_layers)
+        model, layers, device = _open(file, layout, gpu_layers, found)
         template = ChatTemplate(model.chat_template(), bos=model.mark("bos"), eos=model.mark("eos"))
         detail = [f"{layout.threads} threads" if layout.threads > 1 else "1 thread"]
         if layers:
-            detail.insert(0, f"{model.layers if layers < 0 else layers} of {model.layers} layers on the GPU")
+            detail.insert(0, f"{layers} of {file.layers} layers on the GPU")
         if template.note:
             detail.append(template.note)
         info = ModelInfo(
@@ -147,7 +151,10 @@ class LlamaEngine:
             raise ValueError(f"the options {list(options)} do not differ in their first tokens")
         job = Job(self._tokenise(prompt, 1))
         self._worker.submit(job)
-        scores = job.output.get()
+        try:
+            scores = job.output.get()
+        finally:
+            job.left = True  # an interrupted caller lets the next one start
         if not isinstance(scores, np.ndarray):
             raise scores if isinstance(scores, EngineError) else EngineError("The model gave no scores")
         chosen = scores[[first[0] for first in firsts]].astype(np.float64)
@@ -192,37 +199,39 @@ class LlamaEngine:
         return tokenised
 
 
-def _open(path: Path, layout: Layout, gpu_layers: int | None) -> tuple[LlamaModel, int, str]:
+def _open(file: GgufFile, layout: Layout, gpu_layers: int | None, found: Sequence[Gpu]) -> tuple[LlamaModel, int, str]:
     """Load with as many layers on the GPU as fit: (model, layers on the GPU, device)."""
-    found: tuple[Gpu, ...] = () if gpu_layers == 0 else gpus()
-    if not found:
-        if gpu_layers:
-            log.warning("no layers are put on a GPU: this build of llama.cpp sees none")
-        return LlamaModel(path, layout), 0, "cpu"
+    if gpu_layers and not found:
+        log.warning("no layers are put on a GPU: llama.cpp sees none, or was built without support for it")
     device = ", ".join(f"{gpu.backend}: {gpu.name}" for gpu in found)
-    layers = -1 if gpu_layers is None else gpu_layers
-    while layers != 0:
+    layers = 0 if not found else file.layers if gpu_layers is None or gpu_layers < 0 else min(gpu_layers, file.layers)
+    while layers > 0:
         try:
-            return LlamaModel(path, replace(layout, gpu_layers=layers)), layers, device
+            # llama.cpp counts the output as one layer more.
+            offloaded = layers + 1 if layers == file.layers else layers
+            return LlamaModel(file.path, replace(layout, gpu_layers=offloaded)), layers, device
         except EngineError as error:
-            # All layers of a model of unknown depth: begin to halve at what the largest common models have.
-            fewer = 48 if layers < 0 else layers // 2
-            log.warning(
-                "%s layers do not fit on %s, trying %d: %s", "all" if layers < 0 else layers, device, fewer, error
+            log.warning("%d of %d layers do not fit on %s: %s", layers, file.layers, device, error)
+            layers //= 2
+            if layers == 0:
+                log.warning("the model runs on the CPU: nothing of it fits on %s", device)
+    return LlamaModel(file.path, layout), 0, "cpu"
+
+
+def _check_memory(file: GgufFile, context_tokens: int) -> None:
+    """Raises EngineError when weights and context are more than what is left: llama.cpp would end the process."""
+    memory = file.memory(context_tokens) + _WORK_BYTES
+    # The file is mapped, and most weights are arranged anew beside it: both take addresses, one of them memory.
+    for needed, free, kind in (
+        (memory, available_memory(), "memory"),
+        (memory + file.size, available_addresses(), "address space (`ulimit -v`)"),
+    ):
+        if free is not None and needed > free:
+            raise EngineError(
+                f"{file.path.name} with a context of {context_tokens} tokens takes about {needed / 2**20:,.0f} MiB "
+                f"of {kind}, and {free / 2**20:,.0f} MiB are left",
+                mend="close other programs, name a smaller model in the setting llm, or lower context_tokens",
             )
-            layers = fewer
-    log.warning("the model runs on the CPU: nothing of it fits on %s", device)
-    return LlamaModel(path, layout), 0, "cpu"
-
-
-def _check_memory(path: Path) -> None:
-    """Raises EngineError when the weights alone are more than the memory that is left."""
-    size, free = path.stat().st_size, available_memory()
-    if free is not None and size > free:
-        raise EngineError(
-            f"{path.name} has {size / 2**20:,.0f} MiB and {free / 2**20:,.0f} MiB of memory are free",
-            mend="close other programs, or name a smaller model in the setting llm",
-        )
 
 
 def _states(budget: int | None, folder: Path | None) -> StateStore | None:

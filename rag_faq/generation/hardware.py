@@ -48,7 +48,7 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that can still be taken without swapping, within the limits of container and process; `None` if unknown."""
+    """Bytes that can still be taken without swapping, within the limits of the container; `None` if unknown."""
     rooms: list[int] = []
     for line in _text(root / "proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
@@ -56,8 +56,20 @@ def available_memory(root: Path = Path("/")) -> int | None:
     for folder in _cgroup_folders(root, "memory"):
         rooms += _cgroup_memory(folder, "memory.max", "memory.current", "inactive_file")
         rooms += _cgroup_memory(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-    rooms += _address_space(root)
     return max(0, min(rooms)) if rooms else None
+
+
+def available_addresses(root: Path = Path("/")) -> int | None:
+    """Bytes of address space that a limit such as `ulimit -v` leaves to this process; `None` without a limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    pages = _text(root / "proc/self/statm").split()
+    if limit == resource.RLIM_INFINITY or not pages:
+        return None
+    return max(0, limit - int(pages[0]) * os.sysconf("SC_PAGE_SIZE"))
 
 
 def gpus() -> tuple[Gpu, ...]:
@@ -131,19 +143,6 @@ def _cgroup_memory(folder: Path, limit: str, usage: str, reclaimable: str) -> li
         if line.startswith(reclaimable + " "):
             files = int(line.split()[1])
     return [int(most) - int(used) + files]
-
-
-def _address_space(root: Path) -> list[int]:
-    """What a limit set by `ulimit -v` leaves."""
-    if sys.platform == "win32":
-        return []
-    import resource
-
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    pages = _text(root / "proc/self/statm").split()
-    if limit == resource.RLIM_INFINITY or not pages:
-        return []
-    return [limit - int(pages[0]) * os.sysconf("SC_PAGE_SIZE")]
 
 
 def _text(path: Path) -> str:

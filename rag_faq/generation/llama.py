@@ -32,6 +32,7 @@ PIECE = 64
 # longer rather than leaving so few behind.
 LEAST = 8
 
+_ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
 _TEXT, _SCRATCH = 0, 1  # sequences of the context: the text itself, and one through which states pass
 
 
@@ -55,7 +56,7 @@ class _Messages:
         line = (text or b"").decode("utf-8", errors="replace").strip()
         if not line.strip("."):
             return
-        if level == 3:
+        if level == _ERROR:
             self.complaints.append(line)
         log.debug("%s", line)
 
@@ -88,26 +89,10 @@ def build_name() -> str:
     )
 
 
-def check_gguf(path: Path) -> None:
-    """Raises EngineError when the file cannot be a GGUF model, before llama.cpp looks at it."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise EngineError(f"{path} cannot be read: {error.strerror}", expected="a GGUF model file") from error
-    if start[:4] != b"GGUF":
-        raise EngineError(
-            f"{path} is no GGUF file: it begins with {start[:4]!r}",
-            expected="a GGUF model file, which begins with b'GGUF'",
-            mend="name another file in the setting llm, or run `rag-faq models verify`",
-        )
-
-
 class LlamaModel:
     """A loaded model and its context. Raises EngineError when it does not load; `free` gives the memory back."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        check_gguf(path)
         lib = library()
         self._api = api = lib.api
         self._lock = threading.Lock()  # of tokenising against `free`

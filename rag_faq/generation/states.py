@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ _MAGIC = b"rag-faq state 1\n"
 _KEY_BYTES = 32
 _HEADER = len(_MAGIC) + 2 * _KEY_BYTES  # magic, key, hash of what follows
 _SUFFIX = ".state"
+_ABANDONED_S = 3600  # age of an unfinished file at which nobody writes it any more
 _SPARE = 256 * 2**20  # bytes that are left free on the disk
 
 
@@ -96,8 +98,11 @@ class DiskStates:
         self._writable = True
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left in folder.glob("*.tmp"):
-                left.unlink(missing_ok=True)
+            for left in folder.glob("*.tmp"):  # by a process that was killed, not by one that writes now
+                if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                    left.unlink(missing_ok=True)
+        except FileNotFoundError:
+            log.debug("another process tidied %s up", folder)
         except OSError as error:
             self._stop_writing(error)
 
@@ -156,17 +161,26 @@ class DiskStates:
         return self._folder / f"{key}{_SUFFIX}"
 
     def _make_room(self, size: int, *, evict: bool) -> bool:
-        files = []
-        for path in self._folder.glob(f"*{_SUFFIX}"):
-            status = path.stat()
-            files.append((status.st_mtime_ns, status.st_size, path))
-        free = min(self._budget - sum(entry[1] for entry in files), shutil.disk_usage(self._folder).free - _SPARE)
-        for _, held, path in sorted(files):
-            if free >= size or not evict:
+        files = self._files()
+        held = sum(size for _, size, _ in files)
+        free = min(self._budget - held, shutil.disk_usage(self._folder).free - _SPARE)
+        for _, held, path in files if evict else ():
+            if free >= size:
                 break
             path.unlink(missing_ok=True)
             free += held
         return free >= size
+
+    def _files(self) -> list[tuple[int, int, Path]]:
+        """(time of last use, size, path) of every state, the least recently used first."""
+        found = []
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # removed by another process
+                continue
+            found.append((status.st_mtime_ns, status.st_size, path))
+        return sorted(found)
 
     def _throw_away(self, path: Path, reason: str) -> None:
         say = log.debug if self._complained else log.warning

@@ -32,6 +32,17 @@ CHATML = (
     "{% endfor %}{{ '<|im_start|>assistant\n' }}"
 )
 
+# What running a template may raise: it is a small program, which came with the weights.
+_TEMPLATE_FAULTS = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 Outline: TypeAlias = tuple[tuple[str, int], ...]  # (role, number of segments) of each message
 
 
@@ -91,7 +102,7 @@ class ChatTemplate:
                 for names in ({}, {"strftime_now": _today}):
                     try:
                         return _split(self._render(source, messages, names), sum(count for _, count in outline))
-                    except (TemplateError, TypeError, ValueError, KeyError) as error:
+                    except _TEMPLATE_FAULTS as error:
                         reason = reason or str(error)
             if source is not CHATML and not self.note:
                 self.note = f"the file's chat template does not work ({reason}): ChatML"
