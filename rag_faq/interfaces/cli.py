@@ -42,9 +42,11 @@ def common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what is being done.")] = False,
 ) -> None:
     """Options that come before the command."""
-    logging.basicConfig(format="rag-faq: %(message)s", level=logging.INFO if verbose else logging.WARNING)
+    # The level is the handler's, since some libraries set a lower one for their own loggers.
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.basicConfig(format="rag-faq: %(message)s", level=logging.INFO, handlers=[handler])
     if not verbose:
-        logging.getLogger("httpx").setLevel(logging.WARNING)
         warnings.filterwarnings("ignore", category=FutureWarning)
     values: dict[str, Any] = {}
     for item in set_ or []:
