@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rag_faq.chatbot import FaqChatbot, Options
 from rag_faq.corpus.chunking import chunk_entries, window
 from rag_faq.corpus.reader import Corpus, read_corpus
-from rag_faq.errors import ModelError
+from rag_faq.errors import IndexFolderError, ModelError
+from rag_faq.generation import written
 from rag_faq.generation.generator import Generator
 from rag_faq.grounding.verify import Verifier
 from rag_faq.models.cache import models_folder
 from rag_faq.models.resolve import resolve
-from rag_faq.records import Hit
+from rag_faq.records import Chunk, Hit
 from rag_faq.retrieval.embedder import Embedder, SentenceTransformerEmbedder
 from rag_faq.retrieval.retriever import Retriever
-from rag_faq.retrieval.store import build_index, open_index
+from rag_faq.retrieval.store import build_index, load_index, open_index
 from rag_faq.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,31 +71,67 @@ def load_generator(settings: Settings) -> Generator | NoModel:
         return NoModel(str(error))
 
 
-def corpus_hashes(corpus: Corpus) -> dict[str, str]:
-    """The documents' names and hashes, as an index keeps them."""
-    return {document.name: document.sha256 for document in corpus.documents}
+def build(settings: Settings, progress: Progress | None = None, extra: Sequence[Chunk] | None = None) -> Manifest:
+    """Read the corpus and build its index, embedding only what changed since the last time.
+
+    `extra` are the questions written for the entries; by default those of the index that is there, as far as their
+    entries are unchanged.
+    """
+    corpus = read_corpus(settings.corpus)
+    extra = _written_before(settings, corpus) if extra is None else extra
+    return _build(settings, corpus, load_embedder(settings), settings.index, extra, progress)
 
 
-def build(settings: Settings, progress: Progress | None = None) -> Manifest:
-    """Read the corpus and build its index, embedding only what changed since the last time."""
+def write_questions(settings: Settings, generator: Generator, progress: Progress | None = None) -> tuple[Chunk, ...]:
+    """Questions for every entry by the model: those that find their own entry first. Takes minutes."""
     corpus = read_corpus(settings.corpus)
     embedder = load_embedder(settings)
+    drafts = written.draft_questions(corpus.entries, generator, progress=progress)
+    with TemporaryDirectory(prefix="rag-faq-") as folder:  # an index without them, to try them on
+        _build(settings, corpus, embedder, Path(folder) / "index", ())
+        retriever = Retriever(open_index(Path(folder) / "index", embedder), embedder)
+
+        def finds(question: str) -> str | None:
+            hits = retriever.search(question, 1)
+            return hits[0].entry.id if hits else None
+
+        return written.written_chunks(corpus.entries, written.kept_questions(drafts, finds))
+
+
+def _build(
+    settings: Settings,
+    corpus: Corpus,
+    embedder: Embedder,
+    folder: Path,
+    extra: Sequence[Chunk],
+    progress: Progress | None = None,
+) -> Manifest:
     chunks = chunk_entries(corpus.entries, embedder.count_tokens, embedder.max_tokens)
     return build_index(
-        settings.index,
+        folder,
         corpus.entries,
-        chunks,
+        (*chunks, *extra),
         embedder,
-        corpus_files=corpus_hashes(corpus),
+        corpus_files=corpus.files,
         repairs=corpus.repairs,
         progress=progress,
     )
 
 
+def _written_before(settings: Settings, corpus: Corpus) -> tuple[Chunk, ...]:
+    try:
+        old = load_index(settings.index)
+    except IndexFolderError:
+        return ()
+    before = {(entry.id, entry.question, entry.answer) for entry in old.entries}
+    same = {entry.id for entry in corpus.entries if (entry.id, entry.question, entry.answer) in before}
+    return tuple(chunk for chunk in old.chunks if chunk.kind == "written" and chunk.entry_id in same)
+
+
 def load_retriever(settings: Settings) -> Retriever:
     """Search over the index of the settings, which must be of the corpus and the embedder of the settings."""
     embedder = load_embedder(settings)
-    files = corpus_hashes(read_corpus(settings.corpus)) if settings.corpus.exists() else None
+    files = read_corpus(settings.corpus).files if settings.corpus.exists() else None
     return Retriever(open_index(settings.index, embedder, files), embedder)
 
 

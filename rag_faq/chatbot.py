@@ -196,7 +196,8 @@ class FaqChatbot:
         retrieved = time.perf_counter()
         sources = self._sources([hits])
         verdict = self._gate.assess(searched, hits, sources)
-        evidence, open_parts = verdict.probability, ()
+        evidence = verdict.probability
+        open_parts: tuple[str, ...] = ()
         if searches:
             sources, evidence, open_parts = self._by_parts(searches, verdict, sources)
         return Found(

@@ -20,8 +20,11 @@ _SAMPLING = Sampling(max_tokens=320, temperature=0.8)
 Finds = Callable[[str], str | None]  # question -> id of the entry that the search finds first
 
 
-def write_questions(
-    entries: Sequence[FaqEntry], generator: Generator, rounds: int = 2, progress: Callable[[int, int], None] | None = None
+def draft_questions(
+    entries: Sequence[FaqEntry],
+    generator: Generator,
+    rounds: int = 2,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """For each entry's id, the questions that the model wrote for it in `rounds` rounds, each question once."""
     written: dict[str, tuple[str, ...]] = {}

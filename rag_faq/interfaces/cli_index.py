@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag_faq.interfaces.cli_context import settings_of
 from rag_faq.interfaces.progress import progress_bar
+
+if TYPE_CHECKING:
+    from rag_faq.records import Chunk
+    from rag_faq.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build, describe and check the index.")
 
@@ -20,13 +24,17 @@ def build(
     corpus: Annotated[Path | None, typer.Option(help="The document, or a folder of documents.")] = None,
     index: Annotated[Path | None, typer.Option(help="The index folder to write.")] = None,
     force: Annotated[bool, typer.Option(help="Build anew even when nothing changed.")] = False,
+    write_questions: Annotated[
+        bool, typer.Option("--write-questions", help="Let the model write questions for each entry first: minutes.")
+    ] = False,
 ) -> None:
     """Build the index of the corpus; only what changed is embedded anew."""
     from rag_faq import assembly
     from rag_faq.errors import IndexFolderError
 
     settings = settings_of(context, corpus=corpus, index=index)
-    if not force:
+    extra = _written(settings) if write_questions else None
+    if not force and extra is None:
         try:
             retriever = assembly.load_retriever(settings)
         except IndexFolderError:
@@ -35,8 +43,23 @@ def build(
             typer.echo(f"{settings.index} is up to date: {len(retriever.index.entries)} entries")
             return
     with progress_bar("chunk") as show:
-        manifest = assembly.build(settings, show)
+        manifest = assembly.build(settings, show, extra)
     typer.echo(f"{settings.index}: {manifest.entries} entries in {manifest.chunks} chunks, by {manifest.embedder}")
+
+
+def _written(settings: Settings) -> tuple[Chunk, ...]:
+    """Questions by the model, which must be there."""
+    from rag_faq import assembly
+    from rag_faq.errors import ModelMissingError
+
+    generator = assembly.load_generator(settings)
+    if isinstance(generator, assembly.NoModel):
+        raise ModelMissingError(f"Questions are written by a language model. {generator.reason}")
+    try:
+        with progress_bar("entry") as show:
+            return assembly.write_questions(settings, generator, show)
+    finally:
+        generator.close()
 
 
 @app.command()
