@@ -1,15 +1,16 @@
-"""What settles the matter against a sentence: a number, name or negation that disagrees with the source."""
+"""What settles the matter against a sentence: a number, name, negation or opposite that disagrees with the source."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from rag_faq.grounding.matching import stems_of
-from rag_faq.grounding.units import SourceView
+from rag_faq.grounding.units import SourceView, Unit
 from rag_faq.grounding.words import Token, is_shaped, stem, vocabulary
 from rag_faq.retrieval.spelling import one_spelling
 
-_REACH = 4  # words after a negation that it is taken to deny
+_REACH = 4  # content words after a negation that it is taken to deny
+_PREFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "mis", "de")
 
 
 def missing_numbers(items: Sequence[Token], view: SourceView) -> str:
@@ -18,9 +19,9 @@ def missing_numbers(items: Sequence[Token], view: SourceView) -> str:
     A small number that counts the source's own paragraphs or list lines is no such number.
     """
     known = {t.stem for unit in (view.question, *view.units) for t in unit.tokens if t.kind == "number"}
-    counts = {str(len({unit.block for unit in view.units})), str(len({unit.block for unit in view.units}) - 1)}
+    blocks = len({unit.block for unit in view.units})
     for token in items:
-        if token.kind == "number" and token.stem not in known | counts:
+        if token.kind == "number" and token.stem not in known and token.stem not in (str(blocks), str(blocks - 1)):
             return f'the number "{token.text}" is not in the source'
     return ""
 
@@ -29,16 +30,15 @@ def missing_names(items: Sequence[Token], view: SourceView) -> str:
     """The objection to a name that the source does not have, in any spelling, as its initials or as its long form."""
     stems = stems_of(view.question.tokens).union(*(stems_of(unit.tokens) for unit in view.units))
     initials = _initials(view.question.tokens).union(*(_initials(unit.tokens) for unit in view.units))
-    spelled = _initials(items)
+    spelled = _initials(items) & stems
     for token in items:
-        if token.kind != "name" or token.stem in stems:
+        if token.kind != "name" or token.stem in stems or token.stem in initials:
             continue
-        shaped = is_shaped(token.text)
-        if not shaped and (stem(token.text) in stems or all(part in stems for part in token.parts)):
-            continue
-        if token.stem in initials:
-            continue
-        if not shaped and any(token.text[0].lower() in s and s in stems for s in spelled):
+        if not is_shaped(token.text) and (
+            stem(token.text) in stems
+            or all(part in stems for part in token.parts)
+            or any(token.text[0].lower() in short for short in spelled)
+        ):
             continue
         return f'the name "{token.text}" is not in the source'
     return ""
@@ -53,63 +53,77 @@ def _initials(items: Sequence[Token]) -> frozenset[str]:
 
 
 def denied(items: Sequence[Token]) -> frozenset[str]:
-    """The stems that are denied: the content words that follow a negation closely. "not only" denies nothing."""
+    """The stems that are denied: the content words that follow a negation closely.
+
+    "Not only" and "not limited to" deny no more than the word "limited" itself.
+    """
     words = vocabulary()
     found: set[str] = set()
     for place, token in enumerate(items):
-        if token.kind != "negator":
+        before = items[place - 1].text.lower() if place else ""
+        contrast = f"{before} {token.text.lower()}" in ("instead of", "rather than")
+        if token.kind != "negator" and not contrast:
             continue
-        following = items[place + 1 : place + 1 + 2 * _REACH]
-        if any(t.text.lower() in words.idle_after_not for t in following[:2]):
+        following = items[place + 1 :]
+        idle = [t for t in following[:3] if t.text.lower() in words.idle_after_not]
+        if idle:
+            found.update(t.stem for t in idle)
             continue
         found.update([t.stem for t in following if t.counts][:_REACH])
     return frozenset(found)
 
 
-def negation_conflict(items: Sequence[Token], view: SourceView, window: Sequence[int]) -> str:
-    """The objection to a sentence that denies what the source says, or says what the source denies."""
-    near = [view.units[i] for i in window]
-    if not near:
-        return ""
-    said = stems_of(items)
-    mine = denied(items)
-    theirs = frozenset().union(*(denied(unit.tokens) for unit in near))
-    stated = frozenset().union(*(stems_of(unit.tokens) for unit in near)) - theirs
-    if any(_opposites(t) & {one_spelling(u.text) for unit in near for u in unit.tokens} for t in items):
-        return ""
+def negation_conflict(clause: Sequence[Token], near: Unit) -> str:
+    """The objection to a clause that denies what the nearest source sentence says, or says what that denies."""
+    mine, theirs = denied(clause), denied(near.tokens)
+    hedged = _negative(near.tokens)
+    stated = stems_of(near.tokens) - theirs
     against = mine & stated
-    if against and not mine & theirs:
-        return f'it denies "{sorted(against)[0]}", which the source states'
-    against = (theirs & said) - mine
-    if against and not any(t.kind == "negator" for t in items) and len(against) * 2 > len(theirs):
-        return f'it states "{sorted(against)[0]}", which the source denies'
+    if against and not mine & theirs and not hedged:
+        return f'it denies "{_word(clause, against)}", which the source states'
+    against = (theirs & stems_of(clause)) - mine
+    if against and not _negative(clause, against) and 2 * len(against) >= len(theirs):
+        return f'it states "{_word(clause, against)}", which the source denies'
     return ""
 
 
-def antonym_conflict(items: Sequence[Token], view: SourceView, window: Sequence[int]) -> str:
-    """The objection to a word whose opposite stands in the source's nearest words, where it does not stand itself."""
-    near = [t for i in window for t in view.units[i].tokens]
-    forms = {one_spelling(t.text) for t in near}
-    stems = {t.stem for t in near} | stems_of(view.question.tokens)
-    mine = stems_of(items)
-    negated = denied(items) | denied(near)
-    for token in items:
-        if token.stem in stems or token.stem in negated:
+def _negative(items: Sequence[Token], but: frozenset[str] = frozenset()) -> bool:
+    """Whether anything in it denies or detracts, the words `but` left aside."""
+    words = vocabulary()
+    return any(t.kind == "negator" or (t.text.lower() in words.detracting and t.stem not in but) for t in items)
+
+
+def _word(items: Sequence[Token], stems: frozenset[str]) -> str:
+    return next((t.text for t in items if t.stem in stems or stems & set(t.parts)), sorted(stems)[0])
+
+
+def antonym_conflict(clause: Sequence[Token], suspects: Sequence[Token], near: Unit) -> str:
+    """The objection to one of the clause's `suspects` where the source has its opposite, in the same company.
+
+    The company of a word are the two content words on each side of it; a negation on either side undoes the conflict.
+    """
+    here, there = [t for t in clause if t.kind != "function"], [t for t in near.tokens if t.kind != "function"]
+    held, said = {t.stem for t in there}, {t.stem for t in here}
+    undone = denied(clause) ^ denied(near.tokens)
+    for i, token in enumerate(here):
+        if token not in suspects or token.stem in held or token.kind in ("name", "number"):
             continue
-        for opposite in _opposites(token) & forms:
-            if stem(opposite) not in mine and stem(opposite) not in negated:
-                return f'"{token.text}" contradicts the source\'s "{opposite}"'
+        opposites = _opposites(token)
+        for j, other in enumerate(there):
+            if one_spelling(other.text.lower()) not in opposites or other.stem in said:
+                continue
+            if {token.stem, other.stem} & undone:
+                continue
+            company = {t.stem for t in (*here[max(0, i - 2) : i], *here[i + 1 : i + 3]) if t.counts}
+            theirs = {t.stem for t in (*there[max(0, j - 3) : j], *there[j + 1 : j + 4])}
+            if company & theirs:
+                return f'"{token.text}" contradicts the source\'s "{other.text}"'
     return ""
-
-
-_PREFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "mis")
 
 
 def _opposites(token: Token) -> frozenset[str]:
-    form = one_spelling(token.text)
+    form = one_spelling(token.text.lower())
     listed = vocabulary().antonyms.get(form, frozenset())
-    if token.kind not in ("content", "hedge"):
-        return listed
     made = {prefix + form for prefix in _PREFIXES}
     made.update(form[len(prefix) :] for prefix in _PREFIXES if form.startswith(prefix) and len(form) - len(prefix) > 3)
     return listed | made

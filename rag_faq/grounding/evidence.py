@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from rag_faq.grounding.binding import binding, copied
 from rag_faq.grounding.conflicts import antonym_conflict, missing_names, missing_numbers, negation_conflict
-from rag_faq.grounding.matching import Matcher
+from rag_faq.grounding.matching import HELD, Match, Stems, match_words, share, window_shares
 from rag_faq.grounding.sentences import Span
-from rag_faq.grounding.units import SourceView, best_cosine, clauses
-from rag_faq.grounding.words import tokens
+from rag_faq.grounding.units import SourceView, WordVectors, best_cosine, clauses
+from rag_faq.grounding.words import Token, tokens
 from rag_faq.retrieval.embedder import Embedder
 
 
@@ -18,19 +20,17 @@ from rag_faq.retrieval.embedder import Embedder
 class Features:
     """Each from 0 to about 1. The names are those of weights.toml."""
 
-    coverage: float  # share of the sentence's content that has a counterpart anywhere in the source
-    exact: float  # share of it that is in the source word for word
-    together: float  # share of it in the best window of one or two neighbouring source sentences
-    clauses: float  # the worst clause's share in any one source clause and its neighbour
-    cosine: float  # of the sentence with the best window
-    whole_cosine: float  # of the sentence with the whole source
-    run: float  # the longest run of content without counterpart, 1/4 a word, at most 1
-    addition: float  # how much nearer the sentence comes to the source without that run
-    antonym: float  # 1 when a word contradicts the source's word
-
-    def as_vector(self) -> tuple[float, ...]:
-        """In the order of the fields."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+    coverage: float = 0.0  # share of the sentence's content that has a counterpart in the source
+    cosine: float = 0.0  # of the sentence with the nearest one or two neighbouring sentences of the source
+    run: float = 0.0  # the longest run of content without counterpart, 1/4 a word, at most 1
+    addition: float = 0.0  # how much nearer the sentence comes to the source without that run
+    name: float = 0.0  # share of what is said of the loosest name that the source says of it
+    # `copied` below is the share of the sentence's content in runs of words taken over from the source. Where much is
+    # copied, a small difference tells; where little is, the sentence is in the writer's own words throughout.
+    copied_new: float = 0.0  # copied x words that are not the source's own, 1/2 a word, at most 1
+    copied_loose: float = 0.0  # copied x pairs of words turned round or from different places, 1/2 a pair, at most 1
+    copied_turned: float = 0.0  # copied x pairs turned round that have a word of the source's question
+    copied_apart: float = 0.0  # copied x pairs of words from different sentences of one paragraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Evidence:
 
     content: int  # words that say something
     features: Features
-    objection: str  # a name, number or negation that disagrees; "" when none does
+    objection: str  # a name, number, negation or opposite that disagrees; "" when none does
     quote: str
     quote_span: Span
     quote_in_question: bool
@@ -47,79 +47,120 @@ class Evidence:
 
     def weakness(self) -> str:
         """Why the weighing came out against the sentence."""
-        if self.features.antonym:
-            return "a word of it contradicts the source"
         if self.uncovered:
             return "the source does not speak of " + ", ".join(f'"{word}"' for word in self.uncovered[:4])
         return "the source does not say this of the same thing"
 
 
-def gather(sentence: str, view: SourceView, embedder: Embedder) -> Evidence:
-    """Compare the sentence with the source. One or two forward passes of the embedder."""
+def gather(sentence: str, view: SourceView, embedder: Embedder, vectors: WordVectors) -> Evidence:
+    """Compare the sentence with the source. One forward pass for new words and one for the sentence's parts."""
     items = tokens(sentence)
-    matcher = Matcher(view, embedder)
-    matches = matcher.match(items)
+    stems = Stems.of(view)
+    matches = match_words(items, view, stems, vectors)
     weight = sum(m.weight for m in matches)
-    if not matches or not weight:
-        empty = Features(0, 0, 0, 0, 0, 0, 0, 0, 0)
-        return Evidence(0, empty, "", "", Span(0, 0), False, ())
+    if not weight:
+        return Evidence(0, Features(), "", "", Span(0, 0), False, ())
+    run = _longest_run(matches)
+    parts = _clauses(sentence, matches)
+    shorter = sentence[: run[0].token.start] + sentence[run[-1].token.end :] if run else ""
+    encoded = embedder.encode([sentence, shorter] if shorter else [sentence])
+    cosines = view.window_vectors @ encoded[0] if len(view.windows) else np.zeros(0)
+    cosine = float(cosines.max(initial=0.0))
+    nearer = best_cosine(encoded[-1], view.window_vectors)[0]
+    shares = window_shares(matches, view, stems)
+    best = int(np.argmax(shares + 0.5 * cosines)) if len(shares) else -1
     coverage = sum(m.weight * m.score for m in matches) / weight
-    exact = sum(m.weight for m in matches if m.score == 1.0) / weight
-
-    run_start, run_end = _longest_run([m.score < 0.5 for m in matches])
-    run = matches[run_start:run_end]
-    texts = [sentence]
-    if run:
-        shorter = (sentence[: run[0].token.start] + sentence[run[-1].token.end :]).strip()
-        if any(c.isalnum() for c in shorter):
-            texts.append(shorter)
-    vectors = embedder.encode(texts)
-    cosine, _ = best_cosine(vectors[0], view.window_vectors)
-    whole = float((view.whole_vector @ vectors[0])[0])
-    addition = 0.0
-    if len(texts) > 1:
-        addition = max(0.0, best_cosine(vectors[1], view.window_vectors)[0] - cosine)
-
-    shares = matcher.window_shares(matches)
-    best = int(np.argmax(shares + 0.5 * (view.window_vectors @ vectors[0]))) if len(shares) else -1
-    together = float(shares[best]) if best >= 0 else 0.0
-    worst_clause = min(
-        (matcher.clause_share(clause) for clause in clauses(sentence) if sum(t.counts for t in clause) >= 2),
-        default=together,
-    )
-    objection = (
-        missing_numbers(items, view)
-        or missing_names(items, view)
-        or negation_conflict(items, view, view.windows[best] if best >= 0 else ())
-    )
-    in_question, quote_span = matcher.quote(best, matches)
+    bound = binding(sentence, [found for _, found in parts], view, stems)
+    taken = copied(items, view)
+    quote_in_question, quote_span = _quote(best, matches, view, stems)
     return Evidence(
         content=len(matches),
         features=Features(
             coverage=coverage,
-            exact=exact,
-            together=together,
-            clauses=worst_clause,
             cosine=cosine,
-            whole_cosine=whole,
             run=min(1.0, len(run) / 4),
-            addition=addition,
-            antonym=float(antonym_conflict(items, view, view.windows[best] if best >= 0 else ()) != ""),
+            addition=max(0.0, nearer - cosine),
+            name=bound.name,
+            copied_new=taken * _some(sum(m.score < 1.0 for m in matches)),
+            copied_loose=taken * _some(bound.inverted + bound.parted),
+            copied_turned=taken * _some(bound.turned),
+            copied_apart=taken * _some(bound.apart),
         ),
-        objection=objection,
-        quote=(view.question.text if in_question else view.text)[quote_span.start : quote_span.end],
+        objection=_objection(items, parts, view, stems),
+        quote=(view.question.text if quote_in_question else view.text)[quote_span.start : quote_span.end],
         quote_span=quote_span,
-        quote_in_question=in_question,
-        uncovered=tuple(m.token.text for m in matches if m.score < 0.5),
+        quote_in_question=quote_in_question,
+        uncovered=tuple(m.token.text for m in matches if m.score < HELD),
     )
 
 
-def _longest_run(bare: list[bool]) -> tuple[int, int]:
-    best = (0, 0)
+def _some(count: int) -> float:
+    """0 for none, 1 for two or more."""
+    return min(1.0, count / 2)
+
+
+def _clauses(sentence: str, matches: Sequence[Match]) -> list[tuple[tuple[Token, ...], list[Match]]]:
+    """The clauses that say something, each with the matches of its words."""
+    by_start = {m.token.start: m for m in matches}
+    found = []
+    for clause in clauses(sentence):
+        held = [by_start[t.start] for t in clause if t.start in by_start]
+        if held:
+            found.append((clause, held))
+    return found
+
+
+def _objection(
+    items: Sequence[Token],
+    parts: Sequence[tuple[Sequence[Token], Sequence[Match]]],
+    view: SourceView,
+    stems: Stems,
+) -> str:
+    objection = missing_numbers(items, view) or missing_names(items, view)
+    for clause, found in parts:
+        if objection:
+            break
+        held = [share(found, stems.asked | unit) for unit in stems.units]
+        if not held or max(held) < HELD:
+            continue
+        objection = negation_conflict(clause, view.units[int(np.argmax(held))])
+        nearer: set[str] = set()
+        for place in sorted(range(len(held)), key=lambda i: -held[i]):
+            if objection or held[place] < 0.6 * max(held):
+                break
+            # A word that stands in a nearer sentence of the source contradicts none that is farther.
+            rest = [t for t in clause if t.stem not in nearer]
+            objection = antonym_conflict(clause, rest, view.units[place])
+            nearer |= stems.units[place]
+    return objection
+
+
+def _longest_run(matches: Sequence[Match]) -> Sequence[Match]:
+    """The longest run of words without counterpart."""
+    best: Sequence[Match] = ()
     start = 0
-    for i, missing in enumerate([*bare, False]):
-        if not missing:
-            if i - start > best[1] - best[0]:
-                best = (start, i)
+    for i in range(len(matches) + 1):
+        if i == len(matches) or matches[i].score >= HELD:
+            if i - start > len(best):
+                best = matches[start:i]
             start = i + 1
     return best
+
+
+def _quote(window: int, matches: Sequence[Match], view: SourceView, stems: Stems) -> tuple[bool, Span]:
+    """Whether the quote is from the question, and its span: the source sentences of the window.
+
+    A sentence of the window that holds nothing which the other does not hold is left out.
+    """
+    wanted: frozenset[str] = frozenset().union(*(m.stems for m in matches))
+    if window < 0:
+        return True, view.question.span
+    members = view.windows[window]
+    first, last = stems.units[members[0]] & wanted, stems.units[members[-1]] & wanted
+    if last <= first:
+        members = members[:1]
+    elif first <= last:
+        members = members[-1:]
+    if not (first | last) and stems.asked & wanted:
+        return True, view.question.span
+    return False, Span(view.units[members[0]].span.start, view.units[members[-1]].span.end)

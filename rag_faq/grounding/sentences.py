@@ -19,12 +19,12 @@ class Span(NamedTuple):
 
 
 # Never the end of a sentence, whatever follows.
-_TITLES = frozenset(
+_TITLES = frozenset(  # noqa: SIM905
     "dr mr mrs ms prof st mt gen col sgt capt rev hon vs viz cf e.g i.e eg ie ca approx esp incl resp p.ej ej "
     "sr sra srta ud uds mme mlle".split()
 )
 # No end before a number: "Fig. 3", "No. 5".
-_NUMBERED = frozenset("no nos fig figs eq eqs sec vol ch pp p art núm n.º tab".split())
+_NUMBERED = frozenset("no nos fig figs eq eqs sec vol ch pp p art núm n.º tab".split())  # noqa: SIM905
 
 _TERMINATOR = re.compile(r"[.!?…]+|[。！？]+|\n")
 _CLOSERS = re.compile(r"""(?:[)\]}"'”’»›*_`]|[ \u00a0\u202f][»›])*""")

@@ -29,7 +29,6 @@ class Unit:
     span: Span  # in the source's text; in its question for the question's own unit
     block: int  # which paragraph or list line it stands in; -1 for the question
     tokens: tuple[Token, ...]
-    clauses: tuple[tuple[Token, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,6 @@ class SourceView:
     units: tuple[Unit, ...]
     windows: tuple[tuple[int, ...], ...]  # every unit, then every pair of neighbours, by their places in `units`
     window_vectors: Vectors  # (len(windows), d)
-    whole_vector: Vectors  # (1, d): question and answer
     words: tuple[str, ...]  # its different content words, in lower case
     word_vectors: Vectors  # (len(words), d)
     word_stems: tuple[str, ...]
@@ -66,11 +64,35 @@ def clauses(text: str) -> tuple[tuple[Token, ...], ...]:
     return tuple(tuple(clause) for clause in found if clause)
 
 
+class WordVectors:
+    """Vectors of single words, each embedded once."""
+
+    def __init__(self, embedder: Embedder, keep: int = 20_000) -> None:
+        self._embedder = embedder
+        self._keep = keep
+        self._known: dict[str, Vectors] = {}
+        self._lock = Lock()
+
+    def of(self, words: Sequence[str]) -> Vectors:
+        """Their vectors, shape (len(words), d)."""
+        with self._lock:
+            known = {word: self._known[word] for word in words if word in self._known}
+        new = list(dict.fromkeys(word for word in words if word not in known))
+        if new:
+            known.update(zip(new, self._embedder.encode(new), strict=True))
+            with self._lock:
+                if len(self._known) + len(new) > self._keep:
+                    self._known.clear()
+                self._known.update((word, known[word]) for word in new)
+        return np.array([known[word] for word in words], dtype=np.float32).reshape(len(words), self._embedder.dim)
+
+
 class SourceReader:
     """Makes the view of a source, and keeps the last ones."""
 
     def __init__(self, embedder: Embedder, keep: int = 128) -> None:
         self._embedder = embedder
+        self.word_vectors = WordVectors(embedder)
         self._keep = keep
         self._views: OrderedDict[tuple[str, str], SourceView] = OrderedDict()
         self._lock = Lock()
@@ -91,30 +113,23 @@ class SourceReader:
 
     def _read(self, text: str, question: str) -> SourceView:
         units = tuple(_units(text))
-        asked = Unit(question, Span(0, len(question)), -1, tokens(question), clauses(question))
+        asked = Unit(question, Span(0, len(question)), -1, tokens(question))
         pairs = [(i, i + 1) for i in range(len(units) - 1)]
         windows: tuple[tuple[int, ...], ...] = (*((i,) for i in range(len(units))), *pairs)
         words: dict[str, str] = {}
         for unit in (asked, *units):
             for token in unit.tokens:
-                if token.kind not in ("function", "negator"):
+                if token.kind in ("content", "name", "hedge"):
                     words.setdefault(token.stem, token.text.lower())
-        texts = [
-            *(" ".join(units[i].text for i in window) for window in windows),
-            f"{question} {text}",
-            *words.values(),
-        ]
-        vectors = self._embedder.encode(texts)
-        n = len(windows)
+        texts = [" ".join(units[i].text for i in window) for window in windows]
         return SourceView(
             text=text,
             question=asked,
             units=units,
             windows=windows,
-            window_vectors=vectors[:n],
-            whole_vector=vectors[n : n + 1],
+            window_vectors=self._embedder.encode(texts),
             words=tuple(words.values()),
-            word_vectors=vectors[n + 1 :],
+            word_vectors=self.word_vectors.of(list(words.values())),
             word_stems=tuple(words),
         )
 
@@ -130,7 +145,7 @@ def _units(text: str) -> Sequence[Unit]:
         end = span.end
         start = min(span.start + marker, span.end - 1)
         words = text[start : span.end]
-        found.append(Unit(words, Span(start, span.end), block, tokens(words), clauses(words)))
+        found.append(Unit(words, Span(start, span.end), block, tokens(words)))
     return found
 
 

@@ -50,7 +50,7 @@ class Verifier:
 
     def evidence(self, sentence: str, source_text: str, question: str) -> Evidence:
         """What speaks for and against the sentence, before it is weighed."""
-        return gather(sentence, self._reader.view(source_text, question), self._embedder)
+        return gather(sentence, self._reader.view(source_text, question), self._embedder, self._reader.word_vectors)
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
         """The objection to a name or number in `text` that the source does not have, or ""."""

@@ -46,8 +46,7 @@ class Vocabulary:
     hedges: frozenset[str]
     negators: frozenset[str]
     idle_after_not: frozenset[str]
-    strong: frozenset[str]
-    weak: frozenset[str]
+    detracting: frozenset[str]
     numbers: dict[str, str]
     antonyms: dict[str, frozenset[str]]  # word form -> the forms that contradict it
     synonyms: dict[str, frozenset[str]]  # stem -> stems that may stand for it
@@ -72,8 +71,7 @@ def vocabulary() -> Vocabulary:
         hedges=frozenset(raw["hedges"].split()),
         negators=frozenset(raw["negators"].split()),
         idle_after_not=frozenset(raw["idle_after_not"].split()),
-        strong=frozenset(raw["strong"].split()),
-        weak=frozenset(raw["weak"].split()),
+        detracting=frozenset(raw["detracting"].split()),
         numbers=dict(raw["numbers"]),
         antonyms={word: frozenset(others) for word, others in antonyms.items()},
         synonyms={word: frozenset(others) for word, others in synonyms.items()},
