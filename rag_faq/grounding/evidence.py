@@ -21,6 +21,7 @@ class Features:
     """Each from 0 to about 1. The names are those of weights.toml."""
 
     coverage: float = 0.0  # share of the sentence's content that has a counterpart in the source
+    together: float = 0.0  # share of it in the best one or two neighbouring sentences of the source, or in its question
     cosine: float = 0.0  # of the sentence with the nearest one or two neighbouring sentences of the source
     run: float = 0.0  # the longest run of content without counterpart, 1/4 a word, at most 1
     addition: float = 0.0  # how much nearer the sentence comes to the source without that run
@@ -77,6 +78,7 @@ def gather(sentence: str, view: SourceView, embedder: Embedder, vectors: WordVec
         content=len(matches),
         features=Features(
             coverage=coverage,
+            together=float(shares[best]) if best >= 0 else 0.0,
             cosine=cosine,
             run=min(1.0, len(run) / 4),
             addition=max(0.0, nearer - cosine),
