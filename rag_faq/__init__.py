@@ -1,7 +1,6 @@
 """A chatbot that answers from a FAQ document on your own machine, every sentence traced to its source and checked.
 
-    from rag_faq import query
-    print(query("What is mode collapse?").text)
+`from rag_faq import query`, then `query("What is mode collapse?").text`.
 """
 
 from __future__ import annotations

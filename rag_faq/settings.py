@@ -48,12 +48,8 @@ class Settings(BaseSettings):
         default_factory=lambda: _packaged("indexes") / "generative-ai-faq",
         description="The folder of the index.",
     )
-    models: Path | None = Field(
-        None, description="Where weights are kept; by default the user's cache folder."
-    )
-    embedder: str = Field(
-        "all-MiniLM-L6-v2", description="Embedder: a catalog name or a sentence-transformers folder."
-    )
+    models: Path | None = Field(None, description="Where weights are kept; by default the user's cache folder.")
+    embedder: str = Field("all-MiniLM-L6-v2", description="Embedder: a catalog name or a sentence-transformers folder.")
     llm: str = Field(
         "qwen2.5-coder-1.5b-instruct-q4_k_m",
         description="Language model: a catalog name, a GGUF file, `hub:REPO/FILE`, or `none`.",
@@ -61,7 +57,7 @@ class Settings(BaseSettings):
     answer_style: Literal["auto", "composed", "verbatim"] = Field(
         "auto",
         description=(
-            "`composed`: the model writes; `verbatim`: the FAQ's own text; `auto`: verbatim for the FAQ's own questions."
+            "`composed`: the model writes; `verbatim`: the FAQ's own text; `auto`: that only for its own questions."
         ),
     )
     max_sources: int = Field(3, ge=1, le=8, description="The most sources one answer may rest on.")
@@ -69,9 +65,7 @@ class Settings(BaseSettings):
         0.5, ge=0.0, le=1.0, description="How much evidence an answer needs: 0 answers nearly all, 1 refuses most."
     )
     max_new_tokens: int = Field(384, ge=16, le=4096, description="The longest answer, in tokens.")
-    max_question_chars: int = Field(
-        8000, ge=100, le=100_000, description="A longer question is turned down."
-    )
+    max_question_chars: int = Field(8000, ge=100, le=100_000, description="A longer question is turned down.")
     context_tokens: int = Field(4096, ge=512, le=131_072, description="Size of the model's context.")
     threads: int | None = Field(
         None, ge=1, le=256, description="Threads of the model; by default the cores that this process may use."
