@@ -1,0 +1,1 @@
+"""The web page: what it shows, apart from the framework that serves it."""

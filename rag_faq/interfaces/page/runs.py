@@ -1,0 +1,159 @@
+"""Answers that are being written: each in a thread of its own, read by the page without blocking it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeAlias
+
+from rag_faq.records import Answer, Event, History, Source, SourcesFound, TextDelta
+
+Phase: TypeAlias = Literal["searching", "reading", "waiting", "writing", "done"]
+
+MOST_AT_ONCE = 64  # answers under way; further ones wait for a thread
+_PAUSE_S = 0.04  # between two changes of the page: faster is not seen, and costs
+_LOOK_S = 0.5  # how often the place in the line is looked at while nothing comes
+
+
+class Answers(Protocol):
+    """What a run asks of a chatbot."""
+
+    def stream(self, question: str, history: History = (), cancel: threading.Event | None = None) -> Stream:
+        """The events of one answer."""
+        ...
+
+
+class Stream(Protocol):
+    """An iterator of events."""
+
+    def __iter__(self) -> Stream: ...
+
+    def __next__(self) -> Event: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What can be shown of an answer at one time."""
+
+    phase: Phase
+    sources: tuple[Source, ...] | None = None  # None before the search has ended
+    searched: str = ""
+    text: str = ""
+    ahead: int = 0  # answers that wait before this one
+    answer: Answer | None = None
+    words_a_second: float | None = None
+
+
+class Run:
+    """One answer under way. `cancel` ends it early; what was written is still checked and given."""
+
+    def __init__(self, runs: Runs) -> None:
+        self.cancel = threading.Event()
+        self.composing = False  # from the sources to the end: in line for the model, or having it
+        self._runs = runs
+        self._loop = asyncio.get_running_loop()
+        self._arrived: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._times: list[float] = []  # of each piece of text
+
+    def work(self, chatbot: Answers, question: str, history: History) -> None:
+        """Take the events from the chatbot; runs in a thread."""
+        for event in chatbot.stream(question, history, self.cancel):
+            if isinstance(event, SourcesFound):
+                self.composing = bool(event.sources)
+            elif isinstance(event, TextDelta):
+                self._times.append(time.perf_counter())
+            self._loop.call_soon_threadsafe(self._arrived.put_nowait, event)
+
+    def ended(self, _: Future[None]) -> None:
+        """Called when `work` has ended, however it did."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.put_nowait, None)
+
+    async def moments(self, work: Future[None]) -> AsyncIterator[Moment]:
+        """What there is to show, whenever that changes. Raises what the chatbot raised."""
+        moment = Moment("searching")
+        yield moment
+        while True:
+            events = await self._news()
+            after = moment
+            for event in events:
+                if event is None:
+                    work.result()
+                    return
+                after = self._after(after, event)
+            ahead = 0 if after.text else self._runs.ahead_of(self)
+            if after.phase in ("reading", "waiting"):
+                after = replace(after, ahead=ahead, phase="waiting" if ahead else "reading")
+            if after != moment:
+                moment = after
+                yield moment
+            await asyncio.sleep(_PAUSE_S if moment.text else 0)
+
+    async def _news(self) -> list[Event | None]:
+        """The events that came since the last look; none when nothing came for a while."""
+        try:
+            events = [await asyncio.wait_for(self._arrived.get(), _LOOK_S)]
+        except TimeoutError:
+            return []
+        while not self._arrived.empty():
+            events.append(self._arrived.get_nowait())
+        return events
+
+    def _after(self, moment: Moment, event: Event) -> Moment:
+        if isinstance(event, SourcesFound):
+            return replace(moment, phase="reading", sources=event.sources, searched=event.searched)
+        if isinstance(event, TextDelta):
+            return replace(moment, phase="writing", text=moment.text + event.text, ahead=0)
+        return replace(moment, phase="done", answer=event, words_a_second=self._speed(moment.text))
+
+    def _speed(self, text: str) -> float | None:
+        """Words a second between the first piece and the last; None for a text that came at once."""
+        if len(self._times) < 2 or self._times[-1] <= self._times[0]:
+            return None
+        return (len(text.split()) - 1) / (self._times[-1] - self._times[0])
+
+
+class Runs:
+    """The answers under way in all browsers, one a session."""
+
+    def __init__(self, chatbot: Answers) -> None:
+        self._chatbot = chatbot
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="answer")
+        self._lock = threading.Lock()
+        self._running: dict[str, Run] = {}  # in the order in which they started
+
+    def busy(self, session: str) -> bool:
+        """Whether an answer is being written for this session."""
+        return session in self._running
+
+    def stop(self, session: str) -> None:
+        """End the session's answer; what was written so far is kept."""
+        run = self._running.get(session)
+        if run is not None:
+            run.cancel.set()
+
+    def ahead_of(self, run: Run) -> int:
+        """How many earlier answers have the model or wait for it."""
+        with self._lock:
+            earlier = list(self._running.values())
+        return sum(other.composing for other in earlier[: earlier.index(run)]) if run in earlier else 0
+
+    async def ask(self, session: str, question: str, history: History) -> AsyncIterator[Moment]:
+        """Start an answer and give its moments. Leaving the iteration stops the model."""
+        run = Run(self)
+        with self._lock:
+            self._running[session] = run
+        work = self._threads.submit(run.work, self._chatbot, question, history)
+        work.add_done_callback(run.ended)
+        try:
+            async for moment in run.moments(work):
+                yield moment
+        finally:
+            run.cancel.set()
+            with self._lock:
+                if self._running.get(session) is run:
+                    del self._running[session]
