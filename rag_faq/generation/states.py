@@ -114,7 +114,7 @@ class DiskStates:
         path = self._path(key)
         try:
             file = np.memmap(path, dtype=np.uint8, mode="r")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:  # ValueError: an empty file
             self._throw_away(path, str(error))

@@ -1,0 +1,278 @@
+"""The thread that runs the model: what it computes from kept states is bit for bit what it computes without."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_faq.errors import EngineError
+from rag_faq.generation.generator import Sampling
+from rag_faq.generation.llama import LEAST, PIECE, Layout, LlamaModel
+from rag_faq.generation.states import DiskStates, MemoryStates, StateStore, state_keys
+from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt
+from rag_faq.generation.worker import End, Job, Worker, pieces
+from rag_faq.records import Message, Prompt
+
+pytestmark = pytest.mark.weights
+
+MEMORY = 64 * 2**20
+ENTRIES = (
+    "What is mode collapse?\nMode collapse is a failure of a generative adversarial network: its generator makes only "
+    "a few kinds of samples, however varied the data were.\n\n",
+    "What is temperature?\nTemperature scales the scores of a language model before one token is chosen. A low one "
+    "makes the likeliest tokens likelier; a high one lets rare tokens through.\n\n",
+)
+
+
+@given(start=st.integers(0, 3000), size=st.integers(1, 700))
+def test_pieces_cover_the_tokens_and_only_a_short_part_is_a_short_piece(start, size):
+    cut = list(pieces(start, start + size))
+    assert [token for a, b in cut for token in range(a, b)] == list(range(start, start + size))
+    assert all(min(size, LEAST) <= b - a < PIECE + LEAST for a, b in cut)
+    assert all(b - a == PIECE for a, b in cut[:-1])
+
+
+@pytest.fixture
+def worker(small_gguf: Path) -> Iterator[Callable[..., Worker]]:
+    """Starts workers, each with a model of its own."""
+    started: list[Worker] = []
+
+    def start(states: StateStore | None = None, *, threads: int = 1, context_tokens: int = 1024) -> Worker:
+        model = LlamaModel(small_gguf, Layout(context_tokens=context_tokens, threads=threads))
+        started.append(Worker(model, states, "this model"))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture(scope="module")
+def vocabulary(small_gguf: Path) -> Iterator[LlamaModel]:
+    model = LlamaModel(small_gguf, Layout(context_tokens=256, threads=1))
+    yield model
+    model.free()
+
+
+@pytest.fixture
+def tokenised(vocabulary: LlamaModel) -> Callable[..., TokenisedPrompt]:
+    template = ChatTemplate(vocabulary.chat_template())
+
+    def make(question: str, *entries: str) -> TokenisedPrompt:
+        messages = (
+            Message("system", ("You answer from the text.",)),
+            Message("user", (*entries, "Question: " + question)),
+        )
+        return tokenise_prompt(Prompt(messages), template, vocabulary)
+
+    return make
+
+
+def scores(worker: Worker, prompt: TokenisedPrompt) -> np.ndarray:
+    job = Job(prompt)
+    worker.submit(job)
+    found = job.output.get()
+    assert isinstance(found, np.ndarray)
+    return found
+
+
+def start(worker: Worker, prompt: TokenisedPrompt, tokens: int, cancel: threading.Event | None = None) -> Job:
+    job = Job(prompt, Sampling(max_tokens=tokens), cancel)
+    worker.submit(job)
+    return job
+
+
+def written(job: Job) -> str:
+    text = ""
+    while not isinstance(item := job.output.get(), End):
+        assert isinstance(item, str)
+        text += item
+    return text
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_scores_from_kept_states_are_bit_for_bit_those_of_a_cold_run(worker, tokenised):
+    cold, keeping = worker(None), worker(StateStore(MemoryStates(MEMORY)))
+    for entries in ((), ENTRIES[:1], ENTRIES, ENTRIES[::-1]):
+        for question in ("What is it?", "Why, and since when, and who found it out, and what can be done about it?"):
+            prompt = tokenised(question, *entries)
+            expected = scores(cold, prompt)
+            assert np.array_equal(scores(keeping, prompt), expected)  # from what the prompts before left
+            assert np.array_equal(scores(keeping, prompt), expected)  # from all but the question
+
+
+def test_nor_does_it_matter_how_many_threads_or_how_long_the_context(worker, tokenised):
+    states = StateStore(MemoryStates(MEMORY))
+    prompt = tokenised("What is it?", *ENTRIES)
+    expected = scores(worker(None, threads=1), prompt)
+    first = worker(states, threads=2, context_tokens=512)
+    scores(first, prompt)
+    first.stop()
+    assert np.array_equal(scores(worker(states, threads=1), prompt), expected)
+
+
+def test_a_part_is_kept_without_what_stands_before_it(worker, tokenised):
+    states = StateStore(MemoryStates(MEMORY))
+    one = worker(states)
+    scores(one, tokenised("Why?", ENTRIES[0]))
+    alone = states.memory.used
+    scores(one, tokenised("Why?", *ENTRIES))
+    prompt = tokenised("Why?", *ENTRIES)
+    per_token = alone / prompt.cuts[1]
+    assert (states.memory.used - alone) / (prompt.cuts[2] - prompt.cuts[1]) == pytest.approx(per_token, rel=0.02)
+
+
+def test_what_was_written_from_kept_states_is_what_a_cold_run_writes(worker, tokenised, tmp_path):
+    prompt = tokenised("What is mode collapse?", *ENTRIES)
+    expected = written(start(worker(None), prompt, 24))
+    first = worker(StateStore(MemoryStates(MEMORY), DiskStates(tmp_path, MEMORY)))
+    assert written(start(first, prompt, 24)) == expected
+    first.stop()
+    assert len(list(tmp_path.glob("*.state"))) == len(prompt.cuts)
+    job = start(worker(StateStore(MemoryStates(MEMORY), DiskStates(tmp_path, MEMORY))), prompt, 24)
+    assert written(job) == expected
+    assert job.stats.cached_tokens == prompt.cuts[-1]
+
+
+def test_an_altered_state_is_computed_anew(worker, tokenised, tmp_path):
+    prompt = tokenised("What is mode collapse?", ENTRIES[0])
+    expected = scores(worker(None), prompt)
+    first = worker(StateStore(MemoryStates(MEMORY), DiskStates(tmp_path, MEMORY)))
+    scores(first, prompt)
+    first.stop()
+    path = tmp_path / f"{state_keys('this model', prompt)[1]}.state"
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    states = StateStore(MemoryStates(MEMORY), DiskStates(tmp_path, MEMORY))
+    assert np.array_equal(scores(worker(states), prompt), expected)
+    assert states.memory.used > 0
+
+
+def test_a_state_that_llama_cpp_refuses_is_dropped(worker, tokenised):
+    prompt = tokenised("What is mode collapse?", ENTRIES[0])
+    expected = scores(worker(None), prompt)
+    states = StateStore(MemoryStates(MEMORY))
+    states.add(state_keys("this model", prompt)[0], np.zeros(100, dtype=np.uint8))
+    assert np.array_equal(scores(worker(states), prompt), expected)
+
+
+def test_states_are_filled_ahead_when_nobody_waits(worker, tokenised):
+    states = StateStore(MemoryStates(MEMORY))
+    one = worker(states)
+    prompts = [tokenised("", entry) for entry in ENTRIES]
+    one.fill([lambda: prompts[0], lambda: None, lambda: prompts[1]])
+    wait_until(lambda: one.idle)
+    assert all(key in states for prompt in prompts for key in state_keys("this model", prompt))
+    job = start(one, tokenised("What is temperature?", ENTRIES[1]), 1)
+    written(job)
+    assert job.stats.cached_tokens == prompts[1].cuts[-1]
+
+
+def test_a_caller_interrupts_filling_and_what_was_done_is_not_done_again(worker, tokenised):
+    one = worker(StateStore(MemoryStates(MEMORY)))
+    long = tokenised("", "".join(ENTRIES) * 6)
+    decoded: list[tuple[int, ...]] = []
+    decode = one._model.decode
+
+    def recording(tokens: list[int], position: int, *, logits: bool) -> None:
+        decoded.append((position, *tokens))
+        decode(tokens, position, logits=logits)
+
+    one._model.decode = recording  # type: ignore[method-assign]
+    one.fill([lambda: long])
+    wait_until(lambda: len(decoded) >= 4)
+    assert written(start(one, tokenised("Why?"), 2)) is not None
+    interrupted_after = len(decoded)
+    wait_until(lambda: one.idle)
+    parts = [piece for part in itertools.pairwise((0, *long.cuts)) for piece in pieces(*part)]
+    assert interrupted_after < len(parts)  # else nothing was interrupted
+    assert all(decoded.count((a, *long.tokens[a:b])) == 1 for a, b in parts)
+    question = tokenised("Why?", "".join(ENTRIES) * 6)
+    assert np.array_equal(scores(one, question), scores(worker(None), question))
+
+
+def test_filling_ends_where_the_budget_ends(worker, tokenised):
+    prompts = [tokenised("", f"Entry {i}. {ENTRIES[0]}") for i in range(5)]
+    per_token = 23_040
+    states = StateStore(MemoryStates(per_token * (prompts[0].cuts[1] + 2 * (prompts[0].cuts[1] - prompts[0].cuts[0]))))
+    one = worker(states)
+    one.fill([lambda prompt=prompt: prompt for prompt in prompts])
+    wait_until(lambda: one.idle)
+    first, last = (state_keys("this model", prompts[i])[-1] for i in (0, 4))
+    assert first in states
+    assert last not in states
+    assert states.memory.used <= states.memory.budget
+
+
+def test_callers_are_served_in_the_order_they_came(worker, tokenised):
+    one = worker(StateStore(MemoryStates(MEMORY)))
+    order: list[int] = []
+    jobs = [start(one, tokenised(f"Number {i}?"), 3) for i in range(5)]
+    threads = [
+        threading.Thread(target=lambda i=i, job=job: (written(job), order.append(i))) for i, job in enumerate(jobs)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    waits = [job.stats.queue_s + job.since for job in jobs]
+    assert waits == sorted(waits)
+    assert sorted(order) == list(range(5))
+
+
+def test_a_caller_who_left_frees_the_line_at_once(worker, tokenised):
+    one = worker(None)
+    gone = start(one, tokenised("Tell me all."), 500)
+    gone.output.get()
+    gone.left = True
+    assert written(start(one, tokenised("Why?"), 1)) is not None
+    assert gone.stats.finish == "cancelled"
+    assert gone.stats.new_tokens < 500
+
+
+def test_stopping_ends_what_runs_and_what_waits(worker, tokenised):
+    one = worker(None)
+    running, waiting, choosing = (
+        start(one, tokenised("All?"), 500),
+        start(one, tokenised("Why?"), 5),
+        Job(tokenised("Yes?")),
+    )
+    one.submit(choosing)
+    running.output.get()
+    one.stop()
+    one.stop()
+    written(running)
+    assert (running.stats.finish, waiting.stats.finish) == ("cancelled", "cancelled")
+    assert written(waiting) == ""
+    assert isinstance(choosing.output.get(), EngineError)
+    with pytest.raises(EngineError, match="The model was closed"):
+        start(one, tokenised("Why?"), 5)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_breaks_down_leaves_nobody_waiting(worker, tokenised):
+    one = worker(None)
+
+    def break_down() -> None:
+        raise ZeroDivisionError
+
+    one._model.clear = break_down  # type: ignore[method-assign]
+    jobs = [start(one, tokenised("Why?"), 5)]
+    assert isinstance(jobs[0].output.get(), EngineError)
+    with pytest.raises(EngineError):
+        wait_until(lambda: bool(start(one, tokenised("Why?"), 5)) and False)
