@@ -22,7 +22,7 @@ from rag_faq.assembly import load_embedder
 from rag_faq.corpus.chunking import chunk_entries
 from rag_faq.evaluation import ir
 from rag_faq.records import FaqEntry
-from rag_faq.retrieval.embedder import Embedder
+from rag_faq.retrieval.embedder import Embedder, Vectors
 from rag_faq.retrieval.lexical import LexicalIndex
 from rag_faq.retrieval.retriever import Retriever
 from rag_faq.retrieval.store import build_index, open_index
@@ -33,6 +33,23 @@ DEPTH = 10
 RRF = 60  # the constant of Cormack, Clarke and Büttcher, 2009
 
 Ranking = Callable[[str], Sequence[str]]  # question -> ids of sections, best first
+
+
+class Asked:
+    """An embedder that has embedded all questions beforehand: four searches for each of them share its vector."""
+
+    def __init__(self, embedder: Embedder, questions: Sequence[str]) -> None:
+        self._embedder = embedder
+        self._known = dict(zip(questions, embedder.encode(questions), strict=True))
+        self.name, self.fingerprint = embedder.name, embedder.fingerprint
+        self.dim, self.max_tokens = embedder.dim, embedder.max_tokens
+        self.count_tokens = embedder.count_tokens
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (len(texts), d)."""
+        if len(texts) == 1 and texts[0] in self._known:
+            return self._known[texts[0]][None, :]
+        return self._embedder.encode(texts)
 
 
 def main() -> int:
@@ -46,10 +63,13 @@ def main() -> int:
     sections = [(line["_id"], line["text"]) for line in _lines(folder / "mteb_corpus.jsonl")]
     questions = [(line["id"], line["text"], set(line["gold"])) for line in _lines(folder / "queries_full.jsonl")]
     embedder = load_embedder(Settings.load())
+    embedder = Asked(embedder, [text for _, text, _ in questions])
     with tempfile.TemporaryDirectory() as scratch:
         ways = _ways(sections, embedder, Path(scratch) / "index")
         print(f"{len(sections)} sections, {len(questions)} questions, {embedder.name}\n")
-        print(f"{'':24}{'nDCG@10':>9}{'R@1':>9}{'R@10':>9}{'MRR@10':>9}{'tuned':>9}{'other':>9}   (nDCG@10 of each half)")
+        print(
+            f"{'':24}{'nDCG@10':>9}{'R@1':>9}{'R@10':>9}{'MRR@10':>9}{'tuned':>9}{'other':>9}   (nDCG@10 of each half)"
+        )
         for name, way in ways.items():
             ranked = [(way(text), gold, _half(key)) for key, text, gold in questions]
             ndcg = np.array([ir.ndcg(found, gold) for found, gold, _ in ranked])
