@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from threading import Event as Flag
 
 from rag_faq.generation import replies
-from rag_faq.generation.gate import Gate, Verdict
+from rag_faq.generation.gate import Gate, Judged
 from rag_faq.generation.generator import Generator, Sampling
 from rag_faq.generation.orders import without_orders
 from rag_faq.generation.prompt import answer_prompt, prefix_prompt
 from rag_faq.generation.rewrite import Rewriter
-from rag_faq.generation.select import number_sources, select_hits
+from rag_faq.generation.select import interleave, number_sources
 from rag_faq.generation.verbatim import is_own_question, verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
@@ -43,6 +43,8 @@ _NEAREST = 3  # questions that a refusal names
 _LOOK_AT = 10  # entries of a search that are looked at
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal.
 _SURE = 0.75
+# A further entry joins the first one when it is at least this share as probable.
+_JOINS = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ class FaqChatbot:
         self._retriever = retriever
         self._verifier = verifier
         self._generator = generator
-        self._gate = Gate(generator=generator)
-        self._rewriter = Rewriter(generator)
         self._cut = cut or (lambda hit: hit.entry.answer)
+        self._gate = Gate(generator, self._cut)
+        self._rewriter = Rewriter(generator)
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
     @property
@@ -186,7 +188,7 @@ class FaqChatbot:
         return max(searches, key=lambda pair: pair[1][0].score if pair[1] else 0.0)
 
     def _find(self, question: str, history: History) -> Found:
-        """Stand-alone question, search, sources, verdict."""
+        """Stand-alone question, search, verdict on the entries, sources."""
         start = time.perf_counter()
         standalone = self._rewriter.stand_alone(question, history)
         rewritten = time.perf_counter()
@@ -194,17 +196,22 @@ class FaqChatbot:
         pieces = query.parts(searched)
         searches = [(piece, self._retriever.search(piece, _LOOK_AT)) for piece in pieces] if len(pieces) > 1 else []
         retrieved = time.perf_counter()
-        sources = self._sources([hits])
-        verdict = self._gate.assess(searched, hits, sources)
-        evidence = verdict.probability
+        judged = self._gate.judge(searched, hits)
+        rankings = [self._enough(judged)]
         open_parts: tuple[str, ...] = ()
         if searches:
-            sources, evidence, open_parts = self._by_parts(searches, verdict, sources)
+            parts = [(text, self._enough(self._gate.judge(text, found))) for text, found in searches]
+            covered = [ranking for _, ranking in parts if ranking]
+            if covered:
+                rankings = covered
+                open_parts = tuple(text for text, ranking in parts if not ranking)
+        chosen = interleave([[item.hit for item in ranking] for ranking in rankings], self.options.max_sources)
+        best = max((item.probability for ranking in (judged, *rankings) for item in ranking), default=0.0)
         return Found(
             searched=searched,
             hits=hits,
-            sources=sources,
-            evidence=evidence,
+            sources=number_sources(chosen, self._cut),
+            evidence=best,
             open_parts=open_parts,
             timings=Timings(
                 rewrite_s=rewritten - start,
@@ -213,38 +220,18 @@ class FaqChatbot:
             ),
         )
 
-    def _by_parts(
-        self, searches: Sequence[tuple[str, tuple[Hit, ...]]], whole: Verdict, sources: tuple[Source, ...]
-    ) -> tuple[tuple[Source, ...], float, tuple[str, ...]]:
-        """Sources for the parts that the FAQ answers, and the parts that it does not."""
-        verdicts = [self._gate.assess(text, hits, self._sources([hits])) for text, hits in searches]
-        covered = [hits for (_, hits), v in zip(searches, verdicts, strict=True) if v.probability >= self._needed]
-        if not covered:
-            return sources, whole.probability, ()
-        missing = tuple(t for (t, _), v in zip(searches, verdicts, strict=True) if v.probability < self._needed)
-        return self._sources(covered), max(v.probability for v in verdicts), missing
-
-    def _sources(self, searches: Sequence[tuple[Hit, ...]]) -> tuple[Source, ...]:
-        """The first hit of each search, then the near ones, numbered, no more than the options allow."""
-        chosen = [select_hits(hits, self.options.max_sources) for hits in searches]
-        leaders = [hits[0] for hits in chosen if hits]
-        others = [hit for hits in chosen for hit in hits[1:]]
-        distinct = {hit.entry.id: hit for hit in reversed(leaders + others)}
-        ordered = [hit for hit in leaders + others if distinct[hit.entry.id] is hit]
-        return number_sources(ordered[: self.options.max_sources], self._cut)
-
-    @property
-    def _needed(self) -> float:
-        """The evidence that an answer needs."""
-        return self.options.strictness
+    def _enough(self, judged: Sequence[Judged]) -> tuple[Judged, ...]:
+        """The entries with enough evidence. The first one suffices, unless others are nearly as probable."""
+        needed = max(self.options.strictness, _JOINS * judged[0].probability) if judged else 1.0
+        return tuple(item for item in judged if item.probability >= needed)
 
     def _style(self, found: Found) -> str:
         """`refused`, `verbatim` or `composed`."""
-        if not found.sources or found.evidence < self._needed:
+        if not found.sources:
             return "refused"
         if self._generator is None or self.options.answer_style == "verbatim":
             return "verbatim"
-        own = is_own_question(found.searched, found.hits[0])
+        own = any(is_own_question(found.searched, hit) and hit.entry == found.sources[0].entry for hit in found.hits)
         return "verbatim" if own and self.options.answer_style == "auto" else "composed"
 
     def _why_verbatim(self, found: Found) -> str:

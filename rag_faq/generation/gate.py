@@ -1,54 +1,62 @@
-"""Is there enough evidence to answer? A calibrated probability out of search scores and the model's own yes or no.
+"""Which of the entries found answer the question, if any? A calibrated probability for each.
 
-Similarity alone does not tell a question that the FAQ answers from one that is merely about the same things. So the
-scores of the search, the share of the question's words that the entry covers, and the model's probability of "yes"
-when it is asked whether the text holds the answer, are combined by logistic regression. The weights are general (no
-feature looks at what the words are) and were fitted by `benchmarks/calibrate_gate.py`.
+Similarity alone does not tell a question that the FAQ answers from one that is merely about the same things, nor the
+right one of two near entries. So the scores of the search and the model's own probability of "yes", when it is asked
+whether an entry's text holds the answer, are combined by logistic regression. The model is asked only where the search
+leaves a doubt, about one entry after the other, each from its kept state: a few tokens of work.
+
+The weights are general (no feature looks at what the words are). `benchmarks/calibrate_gate.py` fits them.
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from rag_faq.generation.generator import Generator
 from rag_faq.generation.prompt import gate_prompt
-from rag_faq.records import Hit, Source
+from rag_faq.generation.select import number_sources
+from rag_faq.records import Hit
 
-FEATURES = ("cosine", "score", "margin", "coverage")
-_YES_NO = ("yes", "no")
+SEARCH_FEATURES = ("cosine", "score", "relative")
+ASKED_FEATURES = (*SEARCH_FEATURES, "yes")
+LOOK_AT = 3  # entries that are judged
+YES_NO = ("yes", "no")
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What speaks for an answer. All between 0 and 1, but the margin, which is the lead over the second entry."""
+class Weights:
+    """A logistic regression: the intercept, and one weight a feature."""
 
-    cosine: float
-    score: float
-    margin: float
-    coverage: float
-    yes: float | None = None  # the model's probability of "yes"; None where it was not asked
+    intercept: float
+    weights: tuple[float, ...]
+
+    def odds(self, values: Sequence[float]) -> float:
+        """The log-odds of these feature values."""
+        return self.intercept + sum(w * v for w, v in zip(self.weights, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Weights of the two logistic regressions, without and with the model's word."""
+    """What the probabilities rest on."""
 
-    search: tuple[float, ...]  # intercept, then one weight a feature of FEATURES
-    combined: tuple[float, ...]  # intercept, the search's log-odds, the log-odds of yes
-    doubt: tuple[float, float]  # the model is asked only where the search's probability lies between these
+    search: Weights  # over SEARCH_FEATURES
+    asked: Weights  # over ASKED_FEATURES
+    doubt: tuple[float, float]  # the model is asked where the search's probability lies between these
+    near: float  # … and about a later entry only if its score is at least this share of the first one's
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """`probability` that the sources answer the question, and what it rests on."""
+class Judged:
+    """An entry that was found, and the probability that it answers the question."""
 
+    hit: Hit
     probability: float
-    evidence: Evidence
+    yes: float | None = None  # the model's own; None where it was not asked
 
 
 def logit(p: float) -> float:
@@ -68,46 +76,48 @@ def default_calibration() -> Calibration:
     table = tomllib.loads(files("rag_faq.generation").joinpath("gate.toml").read_text(encoding="utf-8"))
     low, high = table["doubt"]
     return Calibration(
-        search=(table["search"]["intercept"], *(table["search"][name] for name in FEATURES)),
-        combined=(table["combined"]["intercept"], table["combined"]["search"], table["combined"]["yes"]),
+        search=Weights(table["search"]["intercept"], tuple(table["search"][name] for name in SEARCH_FEATURES)),
+        asked=Weights(table["asked"]["intercept"], tuple(table["asked"][name] for name in ASKED_FEATURES)),
         doubt=(low, high),
+        near=table["near"],
     )
 
 
-def gather(hits: Sequence[Hit]) -> Evidence:
-    """The evidence of a search. No hits is no evidence."""
-    if not hits:
-        return Evidence(cosine=0.0, score=0.0, margin=0.0, coverage=0.0)
-    second = hits[1].score if len(hits) > 1 else 0.0
-    return Evidence(
-        cosine=max(hit.cosine for hit in hits),
-        score=hits[0].score,
-        margin=hits[0].score - second,
-        coverage=max(hit.coverage for hit in hits[:3]),
-    )
+def search_features(hit: Hit, first: Hit) -> tuple[float, ...]:
+    """The values of SEARCH_FEATURES; `first` is the first hit of the same search."""
+    return hit.cosine, hit.score, hit.score / first.score if first.score > 0 else 0.0
 
 
 class Gate:
-    """Gives the probability that the sources answer the question."""
+    """Judges the entries that a search found."""
 
-    def __init__(self, calibration: Calibration | None = None, generator: Generator | None = None) -> None:
-        self._calibration = calibration or default_calibration()
+    def __init__(
+        self, generator: Generator | None, cut: Callable[[Hit], str], calibration: Calibration | None = None
+    ) -> None:
+        """Without a generator the search decides alone. `cut` gives the part of an entry that the model is shown."""
         self._generator = generator
+        self._cut = cut
+        self._calibration = calibration or default_calibration()
 
-    def assess(self, question: str, hits: Sequence[Hit], sources: Sequence[Source]) -> Verdict:
-        """Ask the model only where the search leaves a doubt; without a model the search decides alone."""
-        evidence = gather(hits)
-        odds = self.search_odds(evidence)
+    def judge(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
+        """The first few hits with their probabilities, the most probable first; ties keep the search's order."""
+        judged = [self._judge(question, hit, hits[0]) for hit in hits[:LOOK_AT]]
+        return tuple(sorted(judged, key=lambda item: -item.probability))
+
+    def _judge(self, question: str, hit: Hit, first: Hit) -> Judged:
+        features = search_features(hit, first)
+        probability = sigmoid(self._calibration.search.odds(features))
+        if self._generator is None or not self._doubtful(probability, hit, first):
+            return Judged(hit, probability)
+        yes = self.ask(question, hit)
+        return Judged(hit, sigmoid(self._calibration.asked.odds((*features, logit(yes)))), yes)
+
+    def _doubtful(self, probability: float, hit: Hit, first: Hit) -> bool:
         low, high = self._calibration.doubt
-        if self._generator is None or not sources or not low < sigmoid(odds) < high:
-            return Verdict(sigmoid(odds), evidence)
-        yes, _ = self._generator.choose(gate_prompt(question, sources), _YES_NO)
-        evidence = Evidence(evidence.cosine, evidence.score, evidence.margin, evidence.coverage, yes)
-        intercept, of_search, of_yes = self._calibration.combined
-        return Verdict(sigmoid(intercept + of_search * odds + of_yes * logit(yes)), evidence)
+        return low < probability < high and hit.score >= self._calibration.near * first.score
 
-    def search_odds(self, evidence: Evidence) -> float:
-        """Log-odds that the FAQ answers, by the search alone."""
-        intercept, *weights = self._calibration.search
-        values = (evidence.cosine, evidence.score, evidence.margin, evidence.coverage)
-        return float(intercept + sum(w * v for w, v in zip(weights, values, strict=True)))
+    def ask(self, question: str, hit: Hit) -> float:
+        """The model's probability that the entry's text holds the answer. There must be a generator."""
+        assert self._generator is not None
+        yes, _ = self._generator.choose(gate_prompt(question, number_sources((hit,), self._cut)), YES_NO)
+        return yes

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from rag_faq.records import Hit, Source
 
-# An entry joins the first one only when its score comes this near to it.
-NEAR = 0.86
 
-
-def select_hits(hits: Sequence[Hit], most: int, near: float = NEAR) -> tuple[Hit, ...]:
-    """The first hit, and those of the next whose score is at least `near` times the first one's."""
-    if not hits:
-        return ()
-    floor = near * hits[0].score
-    return tuple(hit for hit in hits[:most] if hit is hits[0] or hit.score >= floor)
-
-
-def number_sources(hits: Sequence[Hit], cut: Callable[[Hit], str]) -> tuple[Source, ...]:
+def number_sources(hits: Iterable[Hit], cut: Callable[[Hit], str]) -> tuple[Source, ...]:
     """Sources numbered 1..n in the order of `hits`, each entry once. `cut` gives the part of the answer to show."""
     seen: dict[str, Hit] = {}
     for hit in hits:
@@ -27,3 +16,14 @@ def number_sources(hits: Sequence[Hit], cut: Callable[[Hit], str]) -> tuple[Sour
         Source(number=number, entry=hit.entry, text=cut(hit), score=hit.score)
         for number, hit in enumerate(seen.values(), start=1)
     )
+
+
+def interleave(rankings: Iterable[Iterable[Hit]], most: int) -> tuple[Hit, ...]:
+    """At most `most` hits of different entries: the first of each ranking, then the second of each, and so on."""
+    columns = [list(ranking) for ranking in rankings]
+    rows = range(max((len(column) for column in columns), default=0))
+    in_turn = (column[row] for row in rows for column in columns if row < len(column))
+    distinct: dict[str, Hit] = {}
+    for hit in in_turn:
+        distinct.setdefault(hit.entry.id, hit)
+    return tuple(distinct.values())[:most]

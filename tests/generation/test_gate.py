@@ -1,50 +1,60 @@
-"""Whether there is enough evidence to answer."""
+"""Which entries answer the question, with what probability."""
 
 import math
 
 import pytest
 
-from rag_faq.generation.gate import Calibration, Evidence, Gate, default_calibration, gather, logit, sigmoid
-from rag_faq.records import Chunk, FaqEntry, Hit, Source
+from rag_faq.generation.gate import Calibration, Gate, Weights, default_calibration, logit, search_features, sigmoid
+from rag_faq.records import Chunk, FaqEntry, Hit
 from rag_faq.testing import ScriptedGenerator
 
-ENTRY = FaqEntry("f#1", 1, "Q?", "A.", "f.md", (1, 2))
-CHUNK = Chunk("f#1/question/0", "f#1", "Q?", "question")
-SOURCE = Source(1, ENTRY, "A.", 0.5)
-# intercept -1, cosine 2, score 0, margin 0, coverage 0; then: half the search's odds, and the odds of yes.
-SIMPLE = Calibration(search=(-1.0, 2.0, 0.0, 0.0, 0.0), combined=(0.0, 0.5, 1.0), doubt=(0.1, 0.9))
+# By the search: odds = 2 * cosine - 1. With the model's word: the odds of yes alone.
+SIMPLE = Calibration(
+    search=Weights(-1.0, (2.0, 0.0, 0.0)), asked=Weights(0.0, (0.0, 0.0, 0.0, 1.0)), doubt=(0.1, 0.9), near=0.5
+)
 
 
-def hit(score, cosine, coverage=0.0):
-    return Hit(ENTRY, score, CHUNK, 1, cosine=cosine, coverage=coverage)
+def hit(number, score, cosine):
+    entry = FaqEntry(f"f#{number}", number, f"Question {number}?", f"Answer {number}.", "f.md", (1, 2))
+    return Hit(entry, score, Chunk(f"f#{number}/question/0", entry.id, "q", "question"), number, cosine=cosine)
 
 
-def test_evidence_of_a_search():
-    assert gather((hit(0.8, 0.6, 0.5), hit(0.5, 0.7, 0.9))) == Evidence(
-        cosine=0.7, score=0.8, margin=pytest.approx(0.3), coverage=0.9
-    )
-    assert gather(()) == Evidence(0.0, 0.0, 0.0, 0.0)
+def gate(generator=None):
+    return Gate(generator, lambda h: h.entry.answer, SIMPLE)
+
+
+def test_features_of_a_hit():
+    first = hit(1, 0.8, 0.6)
+    assert search_features(first, first) == (0.6, 0.8, 1.0)
+    assert search_features(hit(2, 0.4, 0.5), first) == (0.5, 0.4, 0.5)
+    assert search_features(hit(3, 0.0, 0.0), hit(3, 0.0, 0.0)) == (0.0, 0.0, 0.0)
 
 
 def test_without_a_model_the_search_decides():
-    verdict = Gate(SIMPLE).assess("q", (hit(0.5, 0.5),), (SOURCE,))
-    assert verdict.probability == 0.5  # -1 + 2 * 0.5 = 0
-    assert verdict.evidence.yes is None
+    (judged,) = gate().judge("q", (hit(1, 0.5, 0.5),))
+    assert (judged.probability, judged.yes) == (0.5, None)
 
 
-def test_in_doubt_the_model_is_asked_about_the_sources():
-    model = ScriptedGenerator("", choices=lambda prompt, options: (0.9, 0.1))
-    verdict = Gate(SIMPLE, model).assess("Is it so?", (hit(0.5, 0.5),), (SOURCE,))
-    assert verdict.probability == pytest.approx(0.9)  # 0.5 * 0 + logit(0.9)
-    assert verdict.evidence.yes == 0.9
-    assert "Is it so?" in model.asked[0].messages[1].content
+def test_in_doubt_the_model_is_asked_about_each_near_entry_and_may_change_the_order():
+    def second_is_right(prompt, options):
+        return (0.9, 0.1) if "Answer 2." in prompt.messages[1].content else (0.2, 0.8)
+
+    model = ScriptedGenerator("", choices=second_is_right)
+    judged = gate(model).judge("Is it so?", (hit(1, 0.8, 0.5), hit(2, 0.7, 0.5), hit(3, 0.3, 0.5)))
+    assert [(j.hit.entry.number, j.yes) for j in judged] == [(2, 0.9), (3, None), (1, 0.2)]
+    assert [j.probability for j in judged] == [pytest.approx(0.9), 0.5, pytest.approx(0.2)]
+    assert all("Is it so?" in prompt.messages[1].content for prompt in model.asked)
 
 
 @pytest.mark.parametrize("cosine", [-1.0, 2.0])
 def test_where_the_search_is_sure_the_model_is_spared(cosine):
     model = ScriptedGenerator("")
-    Gate(SIMPLE, model).assess("q", (hit(0.5, cosine),), (SOURCE,))
+    gate(model).judge("q", (hit(1, 0.5, cosine),))
     assert model.asked == []
+
+
+def test_no_hits_no_verdicts():
+    assert gate().judge("q", ()) == ()
 
 
 @pytest.mark.parametrize("p", [0.0, 1e-9, 0.3, 0.5, 0.999, 1.0])
@@ -55,5 +65,5 @@ def test_logit_and_sigmoid_undo_each_other(p):
 
 def test_the_packages_own_weights_read_well():
     calibration = default_calibration()
-    assert len(calibration.search) == 5
+    assert (len(calibration.search.weights), len(calibration.asked.weights)) == (3, 4)
     assert 0 <= calibration.doubt[0] < calibration.doubt[1] <= 1

@@ -1,6 +1,6 @@
 """As few sources as the evidence needs."""
 
-from rag_faq.generation.select import number_sources, select_hits
+from rag_faq.generation.select import interleave, number_sources
 from rag_faq.records import Chunk, FaqEntry, Hit
 
 
@@ -9,18 +9,11 @@ def hit(number, score):
     return Hit(entry, score, Chunk(f"f#{number}/question/0", entry.id, entry.question, "question"), number)
 
 
-def test_one_source_where_one_clearly_leads():
-    hits = (hit(1, 1.0), hit(2, 0.7), hit(3, 0.6))
-    assert select_hits(hits, most=3, near=0.9) == hits[:1]
-
-
-def test_near_ones_join_up_to_the_most():
-    hits = (hit(1, 1.0), hit(2, 0.95), hit(3, 0.94), hit(4, 0.93))
-    assert select_hits(hits, most=3, near=0.9) == hits[:3]
-
-
-def test_nothing_found_is_no_source():
-    assert select_hits((), most=3) == ()
+def test_rankings_take_turns_and_no_entry_comes_twice():
+    one, two, three = hit(1, 1.0), hit(2, 0.9), hit(3, 0.8)
+    assert interleave([[one, two], [two, three]], most=3) == (one, two, three)
+    assert interleave([[one, two], [three]], most=2) == (one, three)
+    assert interleave([], most=3) == ()
 
 
 def test_sources_are_numbered_in_order_and_each_entry_once():
