@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_faq.records import Hit
+from rag_faq.records import Chunk, Hit
 from rag_faq.retrieval.embedder import Embedder
 from rag_faq.retrieval.lexical import Concept, LexicalIndex
 from rag_faq.retrieval.store import FaqIndex
@@ -24,8 +25,8 @@ Floats = NDArray[np.float32]
 class Fusion:
     """The weights of the evidence. One setting serves every corpus.
 
-    Chosen on one half of FeedbackQA's questions; nDCG@10 stays within 0.005 when any weight is halved or raised by
-    half. Summed so that an entry's own question scores about 1.
+    Chosen on one half of FeedbackQA's questions; the figures are flat around it. The sum is such that an entry's own
+    question scores about 1.
     """
 
     entry: float = 0.35  # cosine with the whole entry
@@ -41,7 +42,7 @@ class _Evidence:
 
     entries: NDArray[np.int64]
     entry: Floats  # cosine with the whole entry; with its best part where it has no chunk of the whole
-    part: Floats  # best cosine with a part; with the whole where it has no parts
+    part: Floats  # best cosine with a part
     chunk: NDArray[np.int64]  # row of the part that matched best
     words: Floats  # 0..1
     part_words: Floats  # 0..1
@@ -57,8 +58,8 @@ class Retriever:
         self.fusion = fusion or Fusion()
         rows = {entry.id: row for row, entry in enumerate(index.entries)}
         entry_of = np.array([rows[chunk.entry_id] for chunk in index.chunks], dtype=np.int64)
-        self._whole = np.array([chunk.kind == "entry" for chunk in index.chunks], dtype=bool)
         self._entry_of = entry_of
+        self._whole, self._part = _roles(index.chunks, entry_of)
         # Chunks by entry: those of entry e are _order[_starts[e]:_starts[e + 1]].
         self._order = np.argsort(entry_of, kind="stable")
         self._starts = np.searchsorted(entry_of[self._order], np.arange(len(index.entries) + 1))
@@ -104,21 +105,20 @@ class Retriever:
         entries = self._candidates(query, words, chunk_words)
         rows, owner = self._chunks_of(entries)
         cosines = index.vectors.take(rows) @ query
-        whole = self._whole[rows]
-
+        whole, is_part = self._whole[rows], self._part[rows]
         entry = _best(cosines[whole], owner[whole], len(entries))
-        part = _best(cosines[~whole], owner[~whole], len(entries))
+        part = _best(cosines[is_part], owner[is_part], len(entries))
         part_words = _best(chunk_words[rows], owner, len(entries))
-        # The best part: by what it adds to the score; the whole entry only where there is nothing else. Of equals the
-        # first in the document, so the chunks are gone through from the weakest to the strongest, later ones first.
-        strength = self.fusion.part * cosines + self.fusion.part_words * chunk_words[rows] - 10.0 * whole
+        # The best part is the one that adds most to the score; of equals the first in the document. So the chunks are
+        # gone through from the weakest to the strongest, later ones first, and the last one stays.
+        strength = self.fusion.part * cosines + self.fusion.part_words * chunk_words[rows] + 10.0 * is_part
         rising = np.lexsort((-rows, strength))
         chunk = np.zeros(len(entries), dtype=np.int64)
         chunk[owner[rising]] = rows[rising]
         return _Evidence(
             entries=entries,
             entry=np.where(np.isneginf(entry), part, entry),
-            part=np.where(np.isneginf(part), entry, part),
+            part=part,
             chunk=chunk,
             words=words[entries],
             part_words=part_words,
@@ -154,6 +154,19 @@ class Retriever:
         owner = np.repeat(np.arange(len(entries)), lengths)
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return self._order[np.repeat(starts, lengths) + within], owner
+
+
+def _roles(chunks: Sequence[Chunk], entry_of: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which chunks stand for their whole entry, and which for a part of it; shape (len(chunks),) each.
+
+    The whole is the entry's text, or its first piece where it was too long for the embedder: the beginning says best
+    what a text is about. All else is a part; in an entry with no passage of its own the whole is one as well.
+    """
+    whole = np.zeros(len(chunks), dtype=bool)
+    entries = np.flatnonzero([chunk.kind == "entry" for chunk in chunks])
+    whole[entries[np.unique(entry_of[entries], return_index=True)[1]]] = True
+    passages = np.flatnonzero([chunk.kind in ("paragraph", "bullet") for chunk in chunks])
+    return whole, ~whole | ~np.isin(entry_of, entry_of[passages])
 
 
 def _best(values: Floats, owner: NDArray[np.int64], count: int) -> Floats:

@@ -155,3 +155,17 @@ def test_many_threads_search_one_index(tmp_path):
     for thread in threads:
         thread.join()
     assert results == [True] * 200
+
+
+def test_of_a_text_in_pieces_the_first_is_the_whole_and_the_others_are_parts(tmp_path):
+    one = entry(1, "Q?", "Long.")
+    pieces = ("cat fish", "fish", "bird")
+    chunks = tuple(Chunk(f"pets#1/entry/{i}", "pets#1", text, "entry") for i, text in enumerate(pieces))
+    passage = Chunk("pets#1/paragraph/0", "pets#1", "stone", "paragraph")
+    found = retriever(tmp_path / "i", (one,), (*chunks, passage), MEANING)
+    assert found.search("fish")[0].score == pytest.approx((1 / math.sqrt(2) + 1) / 2)
+    assert found.search("fish")[0].chunk == chunks[1]
+    # The whole has half a cat, no part has any: it is a part only where there is no passage.
+    assert found.search("cat")[0].score == pytest.approx(1 / math.sqrt(2) / 2)
+    without = retriever(tmp_path / "j", (one,), chunks, MEANING)
+    assert without.search("cat")[0].score == pytest.approx(1 / math.sqrt(2))
