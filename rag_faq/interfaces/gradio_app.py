@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
@@ -33,23 +37,39 @@ def build_app(chatbot: FaqChatbot, settings: Settings) -> gr.Blocks:
 
 def launch(chatbot: FaqChatbot, settings: Settings, port: int) -> None:
     """Serve the page on the settings' host until interrupted."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_server(chatbot, settings),
-            host=settings.host,
-            port=port,
-            log_level="warning",
-            timeout_graceful_shutdown=1,
-        )
-    )
-    server.run()
+    _server(chatbot, settings, port).run()
+
+
+@contextmanager
+def running(chatbot: FaqChatbot, settings: Settings) -> Iterator[str]:
+    """Serve the page in the background on a free port of this machine: gives its address, and ends with the block."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        server = _server(chatbot, settings, port)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="page")
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _server(chatbot: FaqChatbot, settings: Settings, port: int) -> uvicorn.Server:
+    # The grace is short: an open page holds a connection for as long as it is open.
+    app = make_server(chatbot, settings)
+    config = uvicorn.Config(app, host=settings.host, port=port, log_level="warning", timeout_graceful_shutdown=1)
+    return uvicorn.Server(config)
 
 
 def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
     """The page as a web application, for any ASGI server."""
     texts = load_texts()
     app = FastAPI(title=texts("title"), docs_url=None, redoc_url=None, openapi_url=None)
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         build_app(chatbot, settings),
         path="/",
@@ -65,6 +85,7 @@ def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
         enable_monitoring=False,
         max_file_size="1kb",
     )
+    return app
 
 
 class Page:
@@ -75,29 +96,36 @@ class Page:
         self.settings = settings
         self.texts = texts
         self.runs = Runs(chatbot)
-        with gr.Blocks(title=texts("title"), analytics_enabled=False, fill_width=True) as self.blocks:
+        self.blocks: gr.Blocks = gr.Blocks(title=texts("title"), analytics_enabled=False, fill_width=True)
+        with self.blocks:
             self._build()
             self._wire()
 
     def _build(self) -> None:
         t = self.texts
         self.kept = gr.BrowserState(None, storage_key=_STORE, secret=_STORE)
-        gr.HTML(
+        _html(
             f"<header><h1>{plain(t('title'))}</h1>"
             f"<p>{plain(t('about', entries=len(self.chatbot.entries)))}</p></header>"
         )
+        self.bridge = _html(
+            '<p id="said-aloud" class="unseen" role="status" aria-live="polite"></p>',
+            js_on_load="ragFaq.connect((kind, data) => trigger('ask', data));",
+        )
         with gr.Tabs(elem_id="tabs") as self.tabs:
-            with gr.Tab(t("tab_ask"), id="ask"):
-                self.past = gr.HTML(elem_id="past")
+            with gr.Tab(t("tab_ask"), id="ask", elem_id="tab-ask"):
+                self.past = _html(elem_id="past")
                 with gr.Column(elem_id="now", elem_classes="turn"):
-                    self.question = gr.HTML(
+                    self.question = _html(
                         self._welcome(),
                         elem_id="now-question",
                         js_on_load="watch('value', ragFaq.newTurn(element));",
                     )
                     with gr.Row(elem_classes="two"):
-                        self.answer = gr.HTML(elem_id="now-answer")
-                        self.sources = gr.HTML(elem_id="now-sources")
+                        self.answer = _html(
+                            elem_id="now-answer", js_on_load="watch('value', ragFaq.progress(element));"
+                        )
+                        self.sources = _html(elem_id="now-sources")
                 with gr.Column(elem_id="composer"):
                     with gr.Row(elem_id="composer-row"):
                         self.box = gr.Textbox(
@@ -111,22 +139,18 @@ class Page:
                             autofocus=True,
                         )
                         self.send = gr.Button(t("ask"), variant="primary", elem_id="send", scale=0)
-                        self.stop = gr.Button(t("stop"), variant="stop", elem_id="stop", scale=0, visible=False)
+                        self.stop = gr.Button(t("stop"), variant="stop", elem_id="stop", scale=0)
                     with gr.Row(elem_id="composer-foot"):
-                        gr.HTML(f'<p class="running">{plain(self._running_on())}</p>')
+                        _html(f'<p class="running">{plain(self._running_on())}</p>')
                         self.clear = gr.Button(t("clear"), variant="secondary", size="sm", elem_id="clear", scale=0)
-                self.bridge = gr.HTML(
-                    '<p id="said-aloud" class="unseen" role="status" aria-live="polite"></p>',
-                    js_on_load="ragFaq.connect((kind, data) => trigger('ask', data));",
-                )
-            with gr.Tab(t("tab_browse"), id="browse"):
+            with gr.Tab(t("tab_browse"), id="browse", elem_id="tab-browse"):
                 self.filter = gr.Textbox(
                     label=t("filter_label"), placeholder=t("filter_placeholder"), elem_id="filter", max_lines=1
                 )
-                self.listing = gr.HTML(self._listing(""), elem_id="listing")
+                self.listing = _html(self._listing(""), elem_id="listing")
 
     def _wire(self) -> None:
-        view = [self.past, self.question, self.answer, self.sources, self.box, self.send, self.stop, self.kept]
+        view = [self.past, self.question, self.answer, self.sources, self.box, self.kept]
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         live: dict[str, Any] = {**quiet, "concurrency_limit": None}
         gr.on([self.box.submit, self.send.click], self.ask, [self.box, self.kept], view, **live)
@@ -144,7 +168,7 @@ class Page:
     async def ask(self, question: str, kept: Any, request: gr.Request) -> AsyncIterator[Changes]:
         """Ask what stands in the box."""
         session = request.session_hash or ""
-        if not question.strip() or self.runs.busy(session):
+        if not question.strip() or self._busy(session):
             yield {self.box: gr.skip()}
             return
         async for changes in self._answer(session, question, load_conversation(kept) or Conversation()):
@@ -155,7 +179,7 @@ class Page:
         session = request.session_hash or ""
         conversation = load_conversation(kept) or Conversation()
         question = str(event.question)
-        if self.runs.busy(session):
+        if self._busy(session):
             yield {self.box: gr.skip()}
             return
         if event.again and conversation.turns:
@@ -176,19 +200,23 @@ class Page:
         t, name = self.texts, turns.name_of(before.next_number)
         yield {
             self.past: self._past(before.numbered()),
-            self.question: turns.question(name, asked, asked, t),
+            self.question: turns.question(name, asked, asked, t, fresh=True),
             self.answer: turns.writing("", t("searching"), t),
             self.sources: "",
             self.box: "",
-            self.send: gr.Button(visible=False),
-            self.stop: gr.Button(visible=True),
         }
-        idle = {self.send: gr.Button(visible=True), self.stop: gr.Button(visible=False)}
         try:
             async for moment in self.runs.ask(session, asked, before.history):
-                yield self._changes(name, asked, moment, before) | (idle if moment.answer else {})
+                yield self._changes(name, asked, moment, before)
         except RagFaqError as error:
-            yield {self.answer: turns.failure(str(error), asked, t)} | idle
+            yield {self.answer: turns.failure(str(error), asked, t)}
+
+    def _busy(self, session: str) -> bool:
+        """Whether the answer before is still being written; the person is told."""
+        busy = self.runs.busy(session)
+        if busy:
+            gr.Info(self.texts("busy"))
+        return busy
 
     def _changes(self, name: str, asked: str, moment: Moment, before: Conversation) -> Changes:
         """What a moment changes in the page."""
@@ -251,8 +279,6 @@ class Page:
             self.question: self._welcome(),
             self.answer: "",
             self.sources: "",
-            self.send: gr.Button(visible=True),
-            self.stop: gr.Button(visible=False),
         }
         if conversation.turns:
             *earlier, (number, last) = conversation.numbered()
@@ -302,6 +328,11 @@ class Page:
         return notice + browse.entry_list(entries, t, heading=heading, every=entries, opened=entry.id if entry else "")
 
 
+def _html(value: str | None = None, **options: Any) -> gr.HTML:
+    """HTML of our own, which our own style sheet alone lays out."""
+    return gr.HTML(value, apply_default_css=False, **options)
+
+
 def _examples(questions: list[str]) -> list[str]:
     """Short questions from all over the FAQ: the shortest of each of its parts."""
     size = -(-len(questions) // _EXAMPLES) or 1
@@ -323,10 +354,27 @@ def _for_script(texts: Texts) -> str:
 
 
 def _theme() -> gr.themes.Base:
-    """Gradio's plain theme with the fonts of the person's own system: no font is fetched."""
-    return gr.themes.Base(
-        primary_hue=gr.themes.colors.teal,
-        neutral_hue=gr.themes.colors.stone,
+    """Gradio's plain theme in the colours of our style sheet, with the fonts of the person's own system."""
+    theme = gr.themes.Base(
         font=["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "sans-serif"],
         font_mono=["ui-monospace", "Consolas", "monospace"],
     )
+    colours = {
+        "body_background_fill": "--ground",
+        "body_text_color": "--ink",
+        "body_text_color_subdued": "--quiet",
+        "block_background_fill": "--ground",
+        "border_color_primary": "--line",
+        "color_accent": "--accent",
+        "input_background_fill": "--paper",
+        "input_background_fill_focus": "--paper",
+        "input_border_color": "--edge",
+        "input_border_color_focus": "--accent",
+        "input_placeholder_color": "--quiet",
+        "block_label_text_color": "--quiet",
+        "block_title_text_color": "--quiet",
+        "button_secondary_background_fill": "--paper",
+        "button_secondary_text_color": "--accent",
+    }
+    pairs = {name: f"var({value})" for name, value in colours.items()}
+    return theme.set(color_accent=pairs.pop("color_accent"), **pairs, **{f"{n}_dark": v for n, v in pairs.items()})

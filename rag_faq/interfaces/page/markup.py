@@ -91,7 +91,7 @@ def _parse(text: str) -> list[_Block]:
             blocks.append(_Block("item", ((start + item.end(), end),), indent, number))
             fresh = False
         else:
-            kind = "item" if blocks and blocks[-1].kind == "item" and not fresh else "p"
+            kind: Literal["item", "p"] = "item" if blocks and blocks[-1].kind == "item" and not fresh else "p"
             _extend(blocks, kind, (start, end), fresh)
             fresh = False
     return blocks
@@ -171,7 +171,9 @@ class _Renderer:
         inserts = [i for i in self._inserts if start <= i.start and i.end <= end]
         spans = [s for s in self._spans if s.start < end and s.end > start]
         edges = {start, end}
-        for low, high in [(a, b) for a, b, _ in styles] + hidden + [(x.start, x.end) for x in (*inserts, *spans)]:
+        ranges = [(low, high) for low, high, _ in styles] + hidden
+        ranges += [(i.start, i.end) for i in inserts] + [(s.start, s.end) for s in spans]
+        for low, high in ranges:
             edges |= {max(start, low), min(end, high)}
         cuts = sorted(edges)
         begins = {i.start: i for i in inserts}

@@ -127,7 +127,7 @@
       event.preventDefault();
       openTab(0);
       box()?.focus();
-    } else if (event.key === "Escape") document.querySelector("#stop:not([disabled])")?.click();
+    } else if (event.key === "Escape") document.getElementById("stop")?.click();
   });
 
   window.ragFaq = {
@@ -144,6 +144,33 @@
         }
       };
     },
+    // What is going on is said aloud when it changes; the answer itself once it is whole. While it is written, the
+    // server is asked now and then whether it is still there: what is written stays, and the page can be used again.
+    progress: (element) => {
+      let said = "";
+      let watcher = 0;
+      const lost = () => {
+        const busy = element.querySelector('[aria-busy="true"]');
+        const status = busy?.querySelector(".status");
+        if (!status) return;
+        status.textContent = texts.lost;
+        status.classList.add("lost");
+        busy.removeAttribute("aria-busy");
+        say(texts.lost);
+      };
+      const look = () => {
+        if (!element.querySelector('[aria-busy="true"]')) {
+          clearInterval(watcher);
+          watcher = 0;
+        } else fetch("theme.css", { method: "HEAD", cache: "no-store" }).catch(lost);
+      };
+      return () => {
+        const status = element.querySelector(".status")?.textContent || "";
+        if (status && status !== said) say(status);
+        said = status;
+        if (status && !watcher) watcher = setInterval(look, 3000);
+      };
+    },
     // After a link was followed: the entry is shown, and a question is not asked again on reload.
     arrived: () => {
       const asked = new URLSearchParams(location.search);
@@ -153,6 +180,5 @@
         setTimeout(() => { opened.scrollIntoView({ block: "start" }); }, 150);
       }
     },
-    confirmClear: (question) => window.confirm(question),
   };
 })();

@@ -77,29 +77,33 @@ class Run:
         """What there is to show, whenever that changes. Raises what the chatbot raised."""
         moment = Moment("searching")
         yield moment
-        while True:
-            events = await self._news()
+        ended = False
+        while not ended:
             after = moment
-            for event in events:
+            for event in await self._news():
                 if event is None:
-                    work.result()
-                    return
-                after = self._after(after, event)
-            ahead = 0 if after.text else self._runs.ahead_of(self)
+                    ended = True
+                else:
+                    after = self._after(after, event)
             if after.phase in ("reading", "waiting"):
+                ahead = self._runs.ahead_of(self)
                 after = replace(after, ahead=ahead, phase="waiting" if ahead else "reading")
             if after != moment:
                 moment = after
                 yield moment
             await asyncio.sleep(_PAUSE_S if moment.text else 0)
+        work.result()
 
     async def _news(self) -> list[Event | None]:
-        """The events that came since the last look; none when nothing came for a while."""
+        """The events that came since the last look; none when nothing came for a while.
+
+        The sources come by themselves: they are shown before the words, also when these are there already.
+        """
         try:
             events = [await asyncio.wait_for(self._arrived.get(), _LOOK_S)]
         except TimeoutError:
             return []
-        while not self._arrived.empty():
+        while not self._arrived.empty() and not isinstance(events[-1], SourcesFound):
             events.append(self._arrived.get_nowait())
         return events
 

@@ -31,14 +31,14 @@ def whole_turn(number: int, turn: Turn, texts: Texts, *, last: bool = False) -> 
     )
 
 
-def question(name: str, asked: str, searched: str, texts: Texts) -> str:
-    """The question, and what it was understood as where that differs."""
+def question(name: str, asked: str, searched: str, texts: Texts, *, fresh: bool = False) -> str:
+    """The question, and what it was understood as where that differs. A `fresh` one is scrolled to."""
     understood = ""
-    if searched.strip() and searched.strip() != asked.strip():
+    if searched.strip() and searched.split() != asked.split():
         understood = f'<p class="understood">{plain(texts("understood_as"))} <bdi>{plain(searched)}</bdi></p>'
     return (
-        f'<h2 class="question" id="{name}" tabindex="-1"><span class="unseen">{plain(texts("you_asked"))}: </span>'
-        f"<bdi>{plain(asked)}</bdi></h2>{understood}"
+        f'<h2 class="question" id="{name}" tabindex="-1"{" data-fresh" if fresh else ""}>'
+        f'<span class="unseen">{plain(texts("you_asked"))}: </span><bdi>{plain(asked)}</bdi></h2>{understood}'
     )
 
 
@@ -46,8 +46,9 @@ def writing(text: str, status: str, texts: Texts) -> str:
     """The answer while it is written: nothing in it is cited yet."""
     note = f'<p class="hint">{plain(texts("not_checked_yet"))}</p>' if text else ""
     return (
-        f'<div class="answer" aria-busy="true"><p class="status"><span class="dot" aria-hidden="true"></span>'
-        f'{plain(status)}</p><div class="text unchecked">{render(text)}</div>{note}</div>'
+        f'<div class="answer" aria-live="polite" aria-busy="true">'
+        f'<p class="status"><span class="dot" aria-hidden="true"></span>{plain(status)}</p>'
+        f'<div class="text unchecked">{render(text)}</div>{note}</div>'
     )
 
 
@@ -67,9 +68,10 @@ def answer(name: str, turn: Turn, texts: Texts, *, last: bool = False) -> str:
     given = turn.answer
     badge = f'<p class="badge">{plain(texts(given.outcome + "_badge"))}</p>'
     note = f'<p class="note">{plain(given.note)}</p>' if given.note else ""
+    live = ' aria-live="polite"' if last else ""
     body = _refusal(given, texts) if given.outcome == "refused" else _cited(name, given, texts)
     return (
-        f'<div class="answer {given.outcome}">{badge}<div class="text">{body}</div>{note}'
+        f'<div class="answer {given.outcome}"{live}>{badge}<div class="text">{body}</div>{note}'
         f"{_left_out(given, texts)}{_timings(turn, texts)}{_actions(given, texts, last)}</div>"
     )
 
