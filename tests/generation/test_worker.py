@@ -32,12 +32,12 @@ ENTRIES = (
 )
 
 
-@given(start=st.integers(0, 3000), size=st.integers(1, 700))
-def test_pieces_cover_the_tokens_and_only_a_short_part_is_a_short_piece(start, size):
-    cut = list(pieces(start, start + size))
-    assert [token for a, b in cut for token in range(a, b)] == list(range(start, start + size))
-    assert all(min(size, LEAST) <= b - a < PIECE + LEAST for a, b in cut)
-    assert all(b - a == PIECE for a, b in cut[:-1])
+@given(start=st.integers(0, 3000), length=st.integers(1, 700), size=st.sampled_from([32, PIECE]))
+def test_pieces_cover_the_tokens_and_only_a_short_part_is_a_short_piece(start, length, size):
+    cut = list(pieces(start, start + length, size))
+    assert [token for a, b in cut for token in range(a, b)] == list(range(start, start + length))
+    assert all(min(length, LEAST) <= b - a < size + LEAST for a, b in cut)
+    assert all(b - a == size for a, b in cut[:-1])
 
 
 @pytest.fixture
@@ -178,9 +178,11 @@ def test_states_are_filled_ahead_when_nobody_waits(worker, tokenised):
     one.fill([lambda: prompts[0], lambda: None, lambda: prompts[1]])
     wait_until(lambda: one.idle)
     assert all(key in states for prompt in prompts for key in state_keys("this model", prompt))
-    job = start(one, tokenised("What is temperature?", ENTRIES[1]), 1)
+    question = tokenised("What is temperature?", ENTRIES[1])
+    job = start(one, question, 1)
     written(job)
     assert job.stats.cached_tokens == prompts[1].cuts[-1]
+    assert np.array_equal(scores(one, question), scores(worker(None), question))
 
 
 def test_a_caller_interrupts_filling_and_what_was_done_is_not_done_again(worker, tokenised):
@@ -199,7 +201,7 @@ def test_a_caller_interrupts_filling_and_what_was_done_is_not_done_again(worker,
     assert written(start(one, tokenised("Why?"), 2)) is not None
     interrupted_after = len(decoded)
     wait_until(lambda: one.idle)
-    parts = [piece for part in itertools.pairwise((0, *long.cuts)) for piece in pieces(*part)]
+    parts = [piece for part in itertools.pairwise((0, *long.cuts)) for piece in pieces(*part, 32)]
     assert interrupted_after < len(parts)  # else nothing was interrupted
     assert all(decoded.count((a, *long.tokens[a:b])) == 1 for a, b in parts)
     question = tokenised("Why?", "".join(ENTRIES) * 6)
