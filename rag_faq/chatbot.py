@@ -93,7 +93,7 @@ class FaqChatbot:
         self._verifier = verifier
         self._generator = generator
         self._cut = cut or (lambda hit: hit.entry.answer)
-        self._gate = Gate(generator, self._cut)
+        self.gate = Gate(generator, self._cut)
         self._rewriter = Rewriter(generator)
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
@@ -120,10 +120,14 @@ class FaqChatbot:
 
     def search(self, question: str, history: History = ()) -> tuple[Hit, ...]:
         """The entries that come nearest to the question, best first; the model writes nothing but a rewriting."""
+        return self.find(question, history)[1]
+
+    def find(self, question: str, history: History = ()) -> tuple[str, tuple[Hit, ...]]:
+        """The stand-alone question that was searched for, and its hits."""
         text = without_orders(query.plain(question))
         if not query.has_words(text):
-            return ()
-        return self._search(self._rewriter.stand_alone(text, history))[1]
+            return text, ()
+        return self._search(self._rewriter.stand_alone(text, history))
 
     def ask(self, question: str, history: History = (), cancel: Flag | None = None) -> Answer:
         """The answer to one question. `history` is the conversation so far: (role, text) pairs, oldest first."""
@@ -196,11 +200,11 @@ class FaqChatbot:
         pieces = query.parts(searched)
         searches = [(piece, self._retriever.search(piece, _LOOK_AT)) for piece in pieces] if len(pieces) > 1 else []
         retrieved = time.perf_counter()
-        judged = self._gate.judge(searched, hits)
+        judged = self.gate.judge(searched, hits)
         rankings = [self._enough(judged)]
         open_parts: tuple[str, ...] = ()
         if searches:
-            parts = [(text, self._enough(self._gate.judge(text, found))) for text, found in searches]
+            parts = [(text, self._enough(self.gate.judge(text, found))) for text, found in searches]
             covered = [ranking for _, ranking in parts if ranking]
             if covered:
                 rankings = covered
