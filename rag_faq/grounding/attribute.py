@@ -181,7 +181,7 @@ def _alike(marker: str, other: str) -> bool:
 
 
 def _reply(piece: _Piece, following: Sequence[_Piece]) -> _Piece:
-    """The bare reply "Yes." stays before a sentence that stays, unless that sentence's source begins with the opposite."""
+    """A bare "Yes." stays before a sentence that stays, unless the source of that begins with the opposite."""
     said = piece.body.strip(" .!,*").lower()
     if not following or not following[0].kept:
         return replace(piece, reason="nothing that follows it is supported")

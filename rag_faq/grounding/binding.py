@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rag_faq.grounding.matching import Match, Stems
 from rag_faq.grounding.units import SourceView
 from rag_faq.grounding.words import Token, vocabulary
-
 
 _FAR = 3  # "data quality" for "quality of the data" is no change of roles
 _LIST = re.compile(r"[,;]|\b(?:and|or)\b")
@@ -39,7 +39,7 @@ def binding(sentence: str, clauses: Sequence[Sequence[Match]], view: SourceView,
     inverted = turned = parted = apart = 0
     places = _places(view)
     for clause in clauses:
-        for one, other in zip(clause, clause[1:], strict=False):
+        for one, other in pairwise(clause):
             if min(one.score, other.score) < 1.0 or one.stems == other.stems:
                 continue
             topical = one.stems <= stems.asked or other.stems <= stems.asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag_faq.grounding.matching import stems_of
-from rag_faq.grounding.units import SourceView, Unit
+from rag_faq.grounding.units import SourceView, Unit, clauses
 from rag_faq.grounding.words import Token, is_shaped, stem, vocabulary
 from rag_faq.retrieval.spelling import one_spelling
 
@@ -69,16 +69,17 @@ def denied(items: Sequence[Token]) -> frozenset[str]:
         if idle:
             found.update(t.stem for t in idle)
             continue
-        found.update([t.stem for t in following if t.counts][:_REACH])
+        end = next((i + 1 for i, t in enumerate(following) if t.stops), len(following))
+        found.update([t.stem for t in following[:end] if t.counts][:_REACH])
     return frozenset(found)
 
 
 def negation_conflict(clause: Sequence[Token], near: Unit) -> str:
     """The objection to a clause that denies what the nearest source sentence says, or says what that denies."""
     mine, theirs = denied(clause), denied(near.tokens)
-    hedged = _negative(near.tokens)
     stated = stems_of(near.tokens) - theirs
     against = mine & stated
+    hedged = any(_negative(part) for part in clauses(near.text) if stems_of(part) & against)
     if against and not mine & theirs and not hedged:
         return f'it denies "{_word(clause, against)}", which the source states'
     against = (theirs & stems_of(clause)) - mine

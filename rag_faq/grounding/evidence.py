@@ -28,7 +28,7 @@ class Features:
     name: float = 0.0  # share of what is said of the loosest name that the source says of it
     # `copied` below is the share of the sentence's content in runs of words taken over from the source. Where much is
     # copied, a small difference tells; where little is, the sentence is in the writer's own words throughout.
-    copied_new: float = 0.0  # copied x words that are not the source's own, 1/2 a word, at most 1
+    copied_new: float = 0.0  # copied² x what is not the source's own: 1 from half a word on
     copied_loose: float = 0.0  # copied x pairs of words turned round or from different places, 1/2 a pair, at most 1
     copied_turned: float = 0.0  # copied x pairs turned round that have a word of the source's question
     copied_apart: float = 0.0  # copied x pairs of words from different sentences of one paragraph
@@ -83,7 +83,7 @@ def gather(sentence: str, view: SourceView, embedder: Embedder, vectors: WordVec
             run=min(1.0, len(run) / 4),
             addition=max(0.0, nearer - cosine),
             name=bound.name,
-            copied_new=taken * _some(sum(m.score < 1.0 for m in matches)),
+            copied_new=taken**2 * min(1.0, 2 * sum(1.0 - m.score for m in matches)),
             copied_loose=taken * _some(bound.inverted + bound.parted),
             copied_turned=taken * _some(bound.turned),
             copied_apart=taken * _some(bound.apart),
@@ -128,7 +128,7 @@ def _objection(
         objection = negation_conflict(clause, view.units[int(np.argmax(held))])
         nearer: set[str] = set()
         for place in sorted(range(len(held)), key=lambda i: -held[i]):
-            if objection or held[place] < 0.6 * max(held):
+            if objection or held[place] < 0.3 * max(held):
                 break
             # A word that stands in a nearer sentence of the source contradicts none that is farther.
             rest = [t for t in clause if t.stem not in nearer]

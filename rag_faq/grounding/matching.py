@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -77,8 +78,10 @@ def match_words(items: Sequence[Token], view: SourceView, stems: Stems, vectors:
         if near:
             found[place] = Match(token, _weight(token, near, stems), SYNONYM, near)
     left = [place for place in range(len(words)) if place not in found]
-    for place, vector in zip(left, vectors.of([words[i].text.lower() for i in left]), strict=True):
-        found[place] = _by_meaning(words[place], vector, view, stems)
+    if left:
+        theirs = vectors.of(view.words)
+        for place, vector in zip(left, vectors.of([words[i].text.lower() for i in left]), strict=True):
+            found[place] = _by_meaning(words[place], theirs @ vector, view, stems)
     return tuple(found[place] for place in range(len(words)))
 
 
@@ -90,10 +93,10 @@ def _same(token: Token, known: frozenset[str]) -> frozenset[str]:
     return frozenset()
 
 
-def _by_meaning(token: Token, vector: NDArray[np.float32], view: SourceView, stems: Stems) -> Match:
+def _by_meaning(token: Token, cosines: NDArray[np.float32], view: SourceView, stems: Stems) -> Match:
+    """The nearest word of the source, given the cosines of its words, shape (len(view.words),)."""
     if token.kind == "number" or not view.words:
         return Match(token, _weight(token, frozenset(), stems), 0.0, frozenset())
-    cosines = view.word_vectors @ vector
     best = int(np.argmax(cosines))
     score = float(np.clip((cosines[best] - _FAR) / (_NEAR - _FAR), 0.0, 1.0)) * SYNONYM
     if _common_prefix(token.stem, view.word_stems[best]) >= 5:
@@ -108,7 +111,7 @@ def _weight(token: Token, same: frozenset[str], stems: Stems) -> float:
     if same & stems.asked:
         return 0.5
     times = sum(bool(same & unit) for unit in stems.units)
-    return 1.0 / max(1, times) ** 0.5
+    return 1.0 / math.sqrt(max(1, times))
 
 
 def _common_prefix(one: str, other: str) -> int:
@@ -123,7 +126,10 @@ def _common_prefix(one: str, other: str) -> int:
 def share(matches: Sequence[Match], held: frozenset[str]) -> float:
     """The weighted share of these words whose counterpart is among the stems `held`."""
     total = sum(m.weight for m in matches)
-    return sum(m.weight * m.score for m in matches if m.stems and m.stems <= held) / total if total else 0.0
+    if not total:
+        return 0.0
+    found: float = sum(m.weight * m.score for m in matches if m.stems and m.stems <= held)
+    return found / total
 
 
 def window_shares(matches: Sequence[Match], view: SourceView, stems: Stems) -> NDArray[np.float64]:

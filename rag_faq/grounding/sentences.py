@@ -19,9 +19,43 @@ class Span(NamedTuple):
 
 
 # Never the end of a sentence, whatever follows.
-_TITLES = frozenset(  # noqa: SIM905
-    "dr mr mrs ms prof st mt gen col sgt capt rev hon vs viz cf e.g i.e eg ie ca approx esp incl resp p.ej ej "
-    "sr sra srta ud uds mme mlle".split()
+_TITLES = frozenset(
+    [
+        "dr",
+        "mr",
+        "mrs",
+        "ms",
+        "prof",
+        "st",
+        "mt",
+        "gen",
+        "col",
+        "sgt",
+        "capt",
+        "rev",
+        "hon",
+        "vs",
+        "viz",
+        "cf",
+        "e.g",
+        "i.e",
+        "eg",
+        "ie",
+        "ca",
+        "approx",
+        "esp",
+        "incl",
+        "resp",
+        "p.ej",
+        "ej",
+        "sr",
+        "sra",
+        "srta",
+        "ud",
+        "uds",
+        "mme",
+        "mlle",
+    ]
 )
 # No end before a number: "Fig. 3", "No. 5".
 _NUMBERED = frozenset("no nos fig figs eq eqs sec vol ch pp p art núm n.º tab".split())  # noqa: SIM905

@@ -41,7 +41,6 @@ class SourceView:
     windows: tuple[tuple[int, ...], ...]  # every unit, then every pair of neighbours, by their places in `units`
     window_vectors: Vectors  # (len(windows), d)
     words: tuple[str, ...]  # its different content words, in lower case
-    word_vectors: Vectors  # (len(words), d)
     word_stems: tuple[str, ...]
 
 
@@ -121,17 +120,28 @@ class SourceReader:
             for token in unit.tokens:
                 if token.kind in ("content", "name", "hedge"):
                     words.setdefault(token.stem, token.text.lower())
-        texts = [" ".join(units[i].text for i in window) for window in windows]
+        vectors = self._embedder.encode([unit.text for unit in units])
         return SourceView(
             text=text,
             question=asked,
             units=units,
             windows=windows,
-            window_vectors=self._embedder.encode(texts),
+            window_vectors=_with_pairs(vectors),
             words=tuple(words.values()),
-            word_vectors=self.word_vectors.of(list(words.values())),
             word_stems=tuple(words),
         )
+
+
+def _with_pairs(vectors: Vectors) -> Vectors:
+    """The vectors of the units, shape (n, d), followed by those of each pair of neighbours: 2n - 1 rows.
+
+    A pair's vector is the middle of its two: near enough to that of the joined text, at no cost.
+    """
+    if len(vectors) < 2:
+        return vectors
+    pairs = vectors[:-1] + vectors[1:]
+    lengths = np.linalg.norm(pairs, axis=1, keepdims=True)
+    return np.vstack([vectors, pairs / np.maximum(lengths, 1e-9)]).astype(np.float32)
 
 
 def _units(text: str) -> Sequence[Unit]:

@@ -3,6 +3,10 @@
 Names, numbers and negations must agree with the source: no likeness of meaning makes up for them. What remains is
 weighed: how much of the sentence's content has a counterpart in the source, how near the meanings are, and whether
 what is said together in the sentence is said together in the source.
+
+What this cannot see: two things that change their roles inside one sentence of the source in the source's own words
+("A turns, while B stands" for "B turns, while A stands") where order and neighbours stay much the same, and a wording
+that shares neither words nor near words with the source.
 """
 
 from __future__ import annotations
@@ -47,6 +51,10 @@ class Verifier:
     def threshold(self) -> float:
         """The score from which a sentence counts as supported."""
         return self._weights.threshold
+
+    def prepare(self, source_text: str, question: str) -> None:
+        """Read a source ahead, so that the first check against it need not: while the model writes, say."""
+        self._reader.view(source_text, question)
 
     def evidence(self, sentence: str, source_text: str, question: str) -> Evidence:
         """What speaks for and against the sentence, before it is weighed."""

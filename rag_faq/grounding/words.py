@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from threading import Lock
@@ -31,6 +31,7 @@ class Token:
     kind: Kind
     stem: str  # of the whole word, hyphens left out
     parts: tuple[str, ...]  # stems of its hyphenated parts that carry content; (stem,) for a plain word
+    stops: bool = False  # a comma or another mark follows
 
     @property
     def counts(self) -> bool:
@@ -99,7 +100,8 @@ def tokens(text: str) -> tuple[Token, ...]:
     words = vocabulary()
     found: list[Token] = []
     for match in _TOKEN.finditer(text):
-        found.append(_token(match.group(), match.start(), text, words))
+        token = _token(match.group(), match.start(), text, words)
+        found.append(replace(token, stops=text[token.end : token.end + 1] in (",", ";", ":", ".", "!", "?", ")")))
     return tuple(found)
 
 

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_faq.grounding.clean import clean
@@ -41,11 +41,13 @@ def test_clean(text: str, expected: str) -> None:
     assert clean(text) == expected
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("abc A.[]()12,:\n-*`Sourcesn")))
 def test_never_crashes_and_settles(text: str) -> None:
     assert isinstance(clean(text), str)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["Models learn.", "Data helps, too.", "e.g. this one", "- item", "\n"]), max_size=6))
 def test_text_without_markers_is_left_alone(parts: list[str]) -> None:
     text = " ".join(parts).strip()

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_faq.grounding.sentences import SentenceStream, list_marker, split_sentences
@@ -80,6 +80,7 @@ CRAFTED = st.lists(st.sampled_from([*PIECES, " ", "- ", "1. ", "# ", "\n", "\n\n
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), CRAFTED))
 def test_spans_are_ordered_disjoint_and_leave_out_only_space(text: str) -> None:
     position = 0
@@ -91,6 +92,7 @@ def test_spans_are_ordered_disjoint_and_leave_out_only_space(text: str) -> None:
     assert not text[position:].strip()
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), CRAFTED), st.data())
 def test_a_stream_gives_the_units_of_the_whole(text: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))

@@ -1,0 +1,123 @@
+import re
+
+import pytest
+
+from rag_faq.grounding.verify import Support, Verifier
+from rag_faq.testing import FakeEmbedder
+
+# A source about something else than the FAQ that ships with the package.
+QUESTION = "How does the water mill at Ely work?"
+SOURCE = (
+    "The mill was built by John Rennie in 1786. Its wheel turns two stones, and a sluice controls the flow of water."
+    "\n\n"
+    "- Grinding: The upper stone rotates, while the lower stone never moves.\n"
+    "- Storage: Flour is kept in dry bins. This prevents mould and increases shelf life.\n"
+    "- ModelT-3: A steam engine called ModelT-3 replaced the wheel, but it is not used any more."
+)
+# Every word has a dimension of its own: no two words are alike.
+VOCABULARY = sorted(
+    set(re.findall(r"\w+", (QUESTION + SOURCE).lower())) | {"unicorns", "eat", "hay", "cause", "storing"}
+)
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Verifier:
+    return Verifier(FakeEmbedder(VOCABULARY))
+
+
+def check(verifier: Verifier, sentence: str) -> Support:
+    return verifier.check(sentence, SOURCE, QUESTION)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The mill was built by John Rennie in 1786.",
+        "John Rennie built the mill.",
+        "The wheel turns two stones.",
+        "The upper stone rotates, while the lower stone never moves.",
+        "**Storage:** Flour is kept in dry bins.",
+        "According to the FAQ, a sluice controls the flow of water.",
+        "Overall, storing flour in dry bins prevents mould.",
+        "ModelT-3 is not used any more.",
+    ],
+)
+def test_what_the_source_says_is_supported(verifier: Verifier, sentence: str) -> None:
+    support = check(verifier, sentence)
+    assert (support.supported, support.reason) == (True, "")
+    assert support.score >= verifier.threshold
+    assert support.quote == SOURCE[support.quote_span.start : support.quote_span.end] != ""
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("The mill was built by John Rennie in 1787.", 'the number "1787" is not in the source'),
+        ("The wheel turns five stones.", 'the number "five" is not in the source'),
+        ("The mill was built by James Watt in 1786.", 'the name "James" is not in the source'),
+        ("A steam engine called ModelT-4 replaced the wheel.", 'the name "ModelT-4" is not in the source'),
+        ("The upper stone never rotates.", 'it denies "rotates", which the source states'),
+        ("The lower stone moves.", 'it states "moves", which the source denies'),
+        ("Dry bins cause mould.", '"cause" contradicts the source\'s "prevents"'),
+        ("It prevents mould and reduces shelf life.", '"reduces" contradicts the source\'s "increases"'),
+        ("The mill is open to visitors on Sundays for a fee.", 'the name "Sundays" is not in the source'),
+        ("Unicorns eat hay.", 'the source does not speak of "Unicorns", "eat", "hay"'),
+        ("It is so.", "it says nothing that could be checked"),
+    ],
+)
+def test_what_the_source_does_not_say_is_not(verifier: Verifier, sentence: str, reason: str) -> None:
+    support = check(verifier, sentence)
+    assert (support.supported, support.reason) == (False, reason)
+    assert support.score < verifier.threshold
+
+
+def test_the_users_claims_are_no_evidence_and_the_entrys_question_is(verifier: Verifier) -> None:
+    support = verifier.check("This is the water mill at Ely.", "It turns.", QUESTION)
+    assert support.supported
+    assert support.in_question
+    assert support.quote == QUESTION
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The sluice turns two stones, and a wheel controls the flow of water.",
+        "ModelT-3 prevents mould and increases shelf life.",
+        "Flour replaced the wheel, but it is not used any more.",
+    ],
+)
+def test_the_sources_own_words_put_together_differently(verifier: Verifier, sentence: str) -> None:
+    assert not check(verifier, sentence).supported
+
+
+def test_a_count_of_the_list_lines_is_no_unknown_number(verifier: Verifier) -> None:
+    assert "number" not in check(verifier, "The mill has three parts.").reason
+
+
+def test_acronyms_and_long_forms_find_each_other(verifier: Verifier) -> None:
+    long, short = "It uses Natural Language Processing.", "It uses NLP."
+    assert verifier.check(short, long, "What does it use?").reason == ""
+    assert verifier.check(long, short, "What does it use?").reason != 'the name "Language" is not in the source'
+
+
+def test_spellings_are_one(verifier: Verifier) -> None:
+    assert verifier.check("The colours are optimized.", "The colors are optimised.", "How?").supported
+
+
+def test_an_empty_source_supports_nothing(verifier: Verifier) -> None:
+    assert not verifier.check("The mill turns.", "", "").supported
+
+
+def test_another_language_is_judged_by_its_words(verifier: Verifier) -> None:
+    spanish = "El molino fue construido en 1786 por John Rennie."
+    assert verifier.check("El molino fue construido por John Rennie.", spanish, "¿Qué es?").supported
+    assert not verifier.check("El molino fue construido en 1790.", spanish, "¿Qué es?").supported
+
+
+def test_a_source_is_embedded_once() -> None:
+    embedder = FakeEmbedder(VOCABULARY)
+    verifier = Verifier(embedder)
+    check(verifier, "The wheel turns two stones.")
+    embedder.encoded.clear()
+    check(verifier, "The wheel turns two stones.")
+    assert embedder.encoded == ["The wheel turns two stones."]
