@@ -5,6 +5,9 @@
 For each question the first entries of the search are put to the model ("does this text hold the answer?"), which takes
 a few minutes; `--rows` keeps what came out and uses it the next time. `--write` puts the weights into the package's
 gate.toml. Every figure is of questions that the fit did not see (ten folds).
+
+Probability 0.5 is put where `--false-refusals` of the answerable questions fall below it: few, since a wrongly answered
+question has another hurdle before it, the check of every sentence, and a wrongly refused one has none.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", type=Path)
     parser.add_argument("--rows", type=Path, help="keep the evidence in this file, or use what it has")
+    parser.add_argument(
+        "--false-refusals", type=float, default=0.06, help="share of answerable questions that may be refused here"
+    )
     parser.add_argument("--write", action="store_true", help="put the weights into gate.toml")
     arguments = parser.parse_args()
     if arguments.rows and arguments.rows.exists():
@@ -35,7 +41,7 @@ def main() -> None:
         rows = list(collect(arguments.questions))
         if arguments.rows:
             arguments.rows.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    toml = calibrate(rows)
+    toml = calibrate(rows, arguments.false_refusals)
     print(toml)
     if arguments.write:
         Path(gate.__file__).with_name("gate.toml").write_text(toml, encoding="utf-8")
@@ -56,7 +62,7 @@ def collect(path: Path) -> Iterator[dict[str, object]]:
                 "entries": [
                     {
                         "right": hit.entry.number in question.gold,
-                        "features": gate.search_features(hit, hits[0]),
+                        "features": gate.search_features(hit),
                         "yes": chatbot.gate.ask(searched, hit),
                     }
                     for hit in hits[: gate.LOOK_AT]
@@ -65,7 +71,7 @@ def collect(path: Path) -> Iterator[dict[str, object]]:
     chatbot.close()
 
 
-def calibrate(rows: list[dict]) -> str:
+def calibrate(rows: list[dict], false_refusals: float) -> str:
     """gate.toml's text. Prints the figures of both regressions on the way."""
     pairs = [(number, entry) for number, row in enumerate(rows) for entry in row["entries"]]
     groups = np.array([number for number, _ in pairs])
@@ -81,7 +87,7 @@ def calibrate(rows: list[dict]) -> str:
         odds = out_of_fold(features, right, groups)
         best = np.array([odds[groups == number].max() for number in range(len(rows))])
         first = [right[groups == number][odds[groups == number].argmax()] for number in np.flatnonzero(answerable)]
-        threshold = least_error(best, answerable)
+        threshold = float(np.quantile(best[answerable], false_refusals))
         refused = (best[~answerable] < threshold).mean()
         falsely = (best[answerable] < threshold).mean()
         print(
@@ -94,14 +100,6 @@ def calibrate(rows: list[dict]) -> str:
         tables.append("\n".join(lines))
     head = Path(gate.__file__).with_name("gate.toml").read_text(encoding="utf-8").split("\n[", 1)[0].rstrip()
     return "\n\n".join([head, *tables]) + "\n"
-
-
-def least_error(best: np.ndarray, answerable: np.ndarray) -> float:
-    """The log-odds at which the share of false refusals and that of wrong answers add up to the least."""
-    points = np.sort(best)
-    middles = (points[1:] + points[:-1]) / 2
-    errors = [(best[answerable] < m).mean() + (best[~answerable] >= m).mean() for m in middles]
-    return float(middles[int(np.argmin(errors))])
 
 
 if __name__ == "__main__":

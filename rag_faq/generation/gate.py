@@ -22,7 +22,8 @@ from rag_faq.generation.prompt import gate_prompt
 from rag_faq.generation.select import number_sources
 from rag_faq.records import Hit
 
-SEARCH_FEATURES = ("cosine", "score", "relative")
+# More of the search's figures (cosine, margin, coverage of words) gave no better separation: see docs/evaluation.md.
+SEARCH_FEATURES = ("score",)
 ASKED_FEATURES = (*SEARCH_FEATURES, "yes")
 LOOK_AT = 3  # entries that are judged
 YES_NO = ("yes", "no")
@@ -83,9 +84,9 @@ def default_calibration() -> Calibration:
     )
 
 
-def search_features(hit: Hit, first: Hit) -> tuple[float, ...]:
-    """The values of SEARCH_FEATURES; `first` is the first hit of the same search."""
-    return hit.cosine, hit.score, hit.score / first.score if first.score > 0 else 0.0
+def search_features(hit: Hit) -> tuple[float, ...]:
+    """The values of SEARCH_FEATURES."""
+    return (hit.score,)
 
 
 class Gate:
@@ -105,7 +106,7 @@ class Gate:
         return tuple(sorted(judged, key=lambda item: -item.probability))
 
     def _judge(self, question: str, hit: Hit, first: Hit) -> Judged:
-        features = search_features(hit, first)
+        features = search_features(hit)
         probability = sigmoid(self._calibration.search.odds(features))
         if self._generator is None or not self._doubtful(probability, hit, first):
             return Judged(hit, probability)
