@@ -69,6 +69,7 @@ def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
     """The page as a web application, for any ASGI server."""
     texts = load_texts()
     app = FastAPI(title=texts("title"), docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_api_route("/alive", lambda: {"alive": True})  # the page asks when it waits for long
     gr.mount_gradio_app(
         app,
         build_app(chatbot, settings),
@@ -356,6 +357,7 @@ def _for_script(texts: Texts) -> str:
 def _theme() -> gr.themes.Base:
     """Gradio's plain theme in the colours of our style sheet, with the fonts of the person's own system."""
     theme = gr.themes.Base(
+        text_size=gr.themes.sizes.text_lg,
         font=["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "sans-serif"],
         font_mono=["ui-monospace", "Consolas", "monospace"],
     )

@@ -52,7 +52,7 @@ MARKUP = "Where by the stairs is the printer for markup?"
 
 
 class LibraryModel(ScriptedGenerator):
-    """Says what fits the first source. A question with "slowly" takes its time, one with "hold" waits to be released."""
+    """Says what fits the first source. A question with "slowly" takes its time; one with "hold" waits."""
 
     def __init__(self) -> None:
         super().__init__(self._say, choices=self._judge)

@@ -116,7 +116,7 @@ def test_stop_keeps_what_was_written_and_checks_it(visit, ask):
     ask(page, SLOW)
     expect(page.locator("#now-answer .unchecked")).to_contain_text("three weeks. The")
     page.locator("#stop").click()
-    expect(page.locator(f"{DONE} .text")).to_have_text(f"{QUOTE} [1] source of this sentence")
+    expect(page.locator(f"{DONE} .text")).to_have_text(f"{QUOTE}\u2060[1] source of this sentence")
     expect(page.locator("#now-answer .note")).to_have_text("Stopped before the end.")
     expect(page.locator("#send")).to_be_visible()
     expect(page.locator("#stop")).to_be_hidden()

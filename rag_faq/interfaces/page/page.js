@@ -162,7 +162,7 @@
         if (!element.querySelector('[aria-busy="true"]')) {
           clearInterval(watcher);
           watcher = 0;
-        } else fetch("theme.css", { method: "HEAD", cache: "no-store" }).catch(lost);
+        } else fetch("alive", { cache: "no-store" }).catch(lost);
       };
       return () => {
         const status = element.querySelector(".status")?.textContent || "";

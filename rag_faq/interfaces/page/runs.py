@@ -16,6 +16,7 @@ Phase: TypeAlias = Literal["searching", "reading", "waiting", "writing", "done"]
 
 MOST_AT_ONCE = 64  # answers under way; further ones wait for a thread
 _PAUSE_S = 0.04  # between two changes of the page: faster is not seen, and costs
+_MEASURABLE_S = 0.1  # a text that came faster than this has no speed worth telling
 _LOOK_S = 0.5  # how often the place in the line is looked at while nothing comes
 
 
@@ -115,8 +116,8 @@ class Run:
         return replace(moment, phase="done", answer=event, words_a_second=self._speed(moment.text))
 
     def _speed(self, text: str) -> float | None:
-        """Words a second between the first piece and the last; None for a text that came at once."""
-        if len(self._times) < 2 or self._times[-1] <= self._times[0]:
+        """Words a second between the first piece and the last; None for a text that came all but at once."""
+        if len(self._times) < 2 or self._times[-1] - self._times[0] < _MEASURABLE_S:
             return None
         return (len(text.split()) - 1) / (self._times[-1] - self._times[0])
 

@@ -12,6 +12,7 @@ from rag_faq.interfaces.page.texts import Texts
 from rag_faq.records import Answer, Related, Source
 
 _MARKERS = re.compile(r"[ \t]*((?:\[\d+\])+)")
+_JOINER = "&#8288;"
 _BULLET = re.compile(r"^[ \t]*[-*+•][ \t]+(.+?)[ \t]*$", re.MULTILINE)
 
 
@@ -103,7 +104,8 @@ def _cited(name: str, given: Answer, texts: Texts) -> str:
 def _link(name: str, index: int, given: Answer, texts: Texts) -> str:
     citation = given.citations[index - 1]
     return (
-        f'<a class="cite" href="#{name}-s{citation.number}" data-cite="{name}-c{index}">[{citation.number}]'
+        # Joined to the last word: a number does not begin a line.
+        f'{_JOINER}<a class="cite" href="#{name}-s{citation.number}" data-cite="{name}-c{index}">[{citation.number}]'
         f'<span class="unseen"> {plain(texts("supports_this"))}</span></a>'
     )
 
@@ -111,8 +113,9 @@ def _link(name: str, index: int, given: Answer, texts: Texts) -> str:
 def _refusal(given: Answer, texts: Texts) -> str:
     """Why there is no answer. A bullet that names a related question becomes the button that asks it."""
     known = {related.entry.question for related in given.related}
-    said = _BULLET.sub(lambda m: "" if m[1] in known else m[0], given.text)
-    return render(said.strip()) + _offers(given.related, texts)
+    said, named = _BULLET.subn(lambda m: "" if m[1] in known else m[0], given.text)
+    lead = "" if named or not known else f"<p>{plain(texts('related'))}</p>"
+    return render(said.strip()) + lead + _offers(given.related, texts)
 
 
 def _offers(related: Sequence[Related], texts: Texts) -> str:
@@ -123,7 +126,7 @@ def _offers(related: Sequence[Related], texts: Texts) -> str:
         f"{plain(r.entry.question)}</button></li>"
         for r in related
     )
-    return f'<p class="related">{plain(texts("related"))}</p><ul class="offers">{buttons}</ul>'
+    return f'<ul class="offers" aria-label="{plain(texts("related"))}">{buttons}</ul>'
 
 
 def _left_out(given: Answer, texts: Texts) -> str:
