@@ -43,8 +43,8 @@ _NEAREST = 3  # questions that a refusal names
 _LOOK_AT = 10  # entries of a search that are looked at
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal.
 _SURE = 0.75
-# A further entry joins the first one when it is at least this share as probable.
-_JOINS = 0.8
+# A further entry joins the first one when it is at least this share as probable, and this share of its score.
+_AS_PROBABLE, _AS_NEAR = 0.8, 0.87
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +225,19 @@ class FaqChatbot:
         )
 
     def _enough(self, judged: Sequence[Judged]) -> tuple[Judged, ...]:
-        """The entries with enough evidence. The first one suffices, unless others are nearly as probable."""
-        needed = max(self.options.strictness, _JOINS * judged[0].probability) if judged else 1.0
-        return tuple(item for item in judged if item.probability >= needed)
+        """The entries with enough evidence. The first one suffices, unless others come close to it."""
+        if not judged or judged[0].probability < self.options.strictness:
+            return ()
+        first = judged[0]
+        return tuple(
+            item
+            for item in judged
+            if item is first
+            or (
+                item.probability >= max(self.options.strictness, _AS_PROBABLE * first.probability)
+                and item.hit.score >= _AS_NEAR * first.hit.score
+            )
+        )
 
     def _style(self, found: Found) -> str:
         """`refused`, `verbatim` or `composed`."""
