@@ -13,8 +13,8 @@ from rag_faq.retrieval.embedder import Embedder
 from rag_faq.retrieval.lexical import Concept, LexicalIndex
 from rag_faq.retrieval.store import FaqIndex
 
-# With no more entries than this, every entry is scored. With more, those that the vectors or the words bring forward.
-SCORE_ALL_UP_TO = 1000
+# Of an index too large to compare with every vector: how many chunks, by meaning and by words, and how many entries, by
+# words, are looked at.
 POOL_CHUNKS = 800
 POOL_ENTRIES = 200
 
@@ -38,15 +38,16 @@ class Fusion:
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What was found for some entries; row i of every array belongs to the entry in row `entries[i]` of the index."""
+    """What was found for some entries; row i of an array belongs to the entry in row `entries[i]` of the index."""
 
     entries: NDArray[np.int64]
     entry: Floats  # cosine with the whole entry; with its best part where it has no chunk of the whole
     part: Floats  # best cosine with a part
-    chunk: NDArray[np.int64]  # row of the part that matched best
-    words: Floats  # 0..1
-    part_words: Floats  # 0..1
-    coverage: Floats  # 0..1
+    words: Floats  # BM25 of the entry, 0..1
+    part_words: Floats  # best BM25 of a chunk, 0..1
+    rows: NDArray[np.int64]  # the chunks of all these entries, entry by entry
+    starts: NDArray[np.int64]  # those of entry i are rows[starts[i]:starts[i + 1]]
+    strength: Floats  # what each of these chunks adds to the score as a part
 
 
 class Retriever:
@@ -57,32 +58,34 @@ class Retriever:
         self.embedder = embedder
         self.fusion = fusion or Fusion()
         rows = {entry.id: row for row, entry in enumerate(index.entries)}
-        entry_of = np.array([rows[chunk.entry_id] for chunk in index.chunks], dtype=np.int64)
-        self._entry_of = entry_of
-        self._whole, self._part = _roles(index.chunks, entry_of)
+        self._entry_of = np.array([rows[chunk.entry_id] for chunk in index.chunks], dtype=np.int64)
+        self._whole, self._part = _roles(index.chunks, self._entry_of)
         # Chunks by entry: those of entry e are _order[_starts[e]:_starts[e + 1]].
-        self._order = np.argsort(entry_of, kind="stable")
-        self._starts = np.searchsorted(entry_of[self._order], np.arange(len(index.entries) + 1))
+        self._order = np.argsort(self._entry_of, kind="stable")
+        self._starts = np.searchsorted(self._entry_of[self._order], np.arange(len(index.entries) + 1))
 
     def search(self, question: str, k: int = 10) -> tuple[Hit, ...]:
-        """The `k` best entries, best first; ties keep the document's order. Scores compare between questions."""
+        """The `k` best entries, best first; ties keep the document's order. Scores compare between questions.
+
+        A hit's `chunk` is the part of the entry that matched best; `lexical` is the better of the entry's and its
+        best chunk's BM25, brought to 0..1 in the same way for every question.
+        """
         query = self.embedder.encode([question])[0]
         concepts = self.index.lexical_entries.concepts(question)
         evidence = self._gather(query, concepts)
         scores = self._fuse(evidence)
+        coverage = self.index.lexical_entries.coverage(concepts)
         # lexsort takes its last key first: by score, then by the place in the document.
         best = np.lexsort((evidence.entries, -scores))[:k]
-        lexical = np.maximum(evidence.words, evidence.part_words)
-        cosine = np.maximum(evidence.entry, evidence.part)
         return tuple(
             Hit(
                 entry=self.index.entries[evidence.entries[i]],
                 score=float(scores[i]),
-                chunk=self.index.chunks[evidence.chunk[i]],
+                chunk=self.index.chunks[_best_chunk(evidence, i)],
                 rank=rank,
-                cosine=float(cosine[i]),
-                lexical=float(lexical[i]),
-                coverage=float(evidence.coverage[i]),
+                cosine=float(max(evidence.entry[i], evidence.part[i])),
+                lexical=float(max(evidence.words[i], evidence.part_words[i])),
+                coverage=float(coverage[evidence.entries[i]]),
             )
             for rank, i in enumerate(best.tolist(), start=1)
         )
@@ -98,31 +101,33 @@ class Retriever:
         return scores
 
     def _gather(self, query: Floats, concepts: tuple[Concept, ...]) -> _Evidence:
-        """All evidence for the entries that come into question."""
+        """All evidence for the entries that come into question: all of them, unless there are very many."""
         index = self.index
         words = self._saturated(index.lexical_entries, concepts)
         chunk_words = self._saturated(index.lexical_chunks, concepts)
-        entries = self._candidates(query, words, chunk_words)
-        rows, owner = self._chunks_of(entries)
-        cosines = index.vectors.take(rows) @ query
-        whole, is_part = self._whole[rows], self._part[rows]
-        entry = _best(cosines[whole], owner[whole], len(entries))
-        part = _best(cosines[is_part], owner[is_part], len(entries))
-        part_words = _best(chunk_words[rows], owner, len(entries))
-        # The best part is the one that adds most to the score; of equals the first in the document. So the chunks are
-        # gone through from the weakest to the strongest, later ones first, and the last one stays.
-        strength = self.fusion.part * cosines + self.fusion.part_words * chunk_words[rows] + 10.0 * is_part
-        rising = np.lexsort((-rows, strength))
-        chunk = np.zeros(len(entries), dtype=np.int64)
-        chunk[owner[rising]] = rows[rising]
+        if index.vectors.exact:
+            entries = np.flatnonzero(np.diff(self._starts))
+            rows, starts = self._order, self._starts[entries]
+            cosines = index.vectors.cosines(query)[rows]
+        else:
+            entries = self._candidates(query, words, chunk_words)
+            rows, starts = self._chunks_of(entries)
+            cosines = index.vectors.cosines(query, rows)
+        chunk_words = chunk_words[rows]
+        is_part = self._part[rows]
+        nothing = np.float32(-np.inf)
+        entry = np.maximum.reduceat(np.where(self._whole[rows], cosines, nothing), starts)
+        part = np.maximum.reduceat(np.where(is_part, cosines, nothing), starts)
+        strength = self.fusion.part * cosines + self.fusion.part_words * chunk_words
         return _Evidence(
             entries=entries,
             entry=np.where(np.isneginf(entry), part, entry),
             part=part,
-            chunk=chunk,
             words=words[entries],
-            part_words=part_words,
-            coverage=index.lexical_entries.coverage(concepts)[entries],
+            part_words=np.maximum.reduceat(chunk_words, starts),
+            rows=rows,
+            starts=np.append(starts, len(rows)),
+            strength=np.where(is_part, strength, nothing),
         )
 
     def _saturated(self, index: LexicalIndex, concepts: tuple[Concept, ...]) -> Floats:
@@ -136,24 +141,29 @@ class Retriever:
 
     def _candidates(self, query: Floats, words: Floats, chunk_words: Floats) -> NDArray[np.int64]:
         """Entries worth scoring, in the document's order."""
-        count = len(self.index.entries)
-        if count <= SCORE_ALL_UP_TO:
-            return np.flatnonzero(np.diff(self._starts)).astype(np.int64)
         _, near = self.index.vectors.search(query, POOL_CHUNKS)
-        by_words = np.argpartition(-words, POOL_ENTRIES)[:POOL_ENTRIES]
-        pool = min(POOL_CHUNKS, len(chunk_words) - 1)
-        by_chunk_words = np.argpartition(-chunk_words, pool)[:pool]
-        found = np.concatenate((self._entry_of[near], by_words, self._entry_of[by_chunk_words]))
-        found = np.unique(found)
-        return found[np.diff(self._starts)[found] > 0]
+        by_words = _highest(words, POOL_ENTRIES)
+        by_words = by_words[np.diff(self._starts)[by_words] > 0]
+        by_chunk_words = self._entry_of[_highest(chunk_words, POOL_CHUNKS)]
+        return np.unique(np.concatenate((self._entry_of[near], by_words, by_chunk_words)))
 
     def _chunks_of(self, entries: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The chunks of these entries, and for each its place in `entries`."""
-        starts, ends = self._starts[entries], self._starts[entries + 1]
-        lengths = ends - starts
-        owner = np.repeat(np.arange(len(entries)), lengths)
-        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return self._order[np.repeat(starts, lengths) + within], owner
+        """The chunks of these entries, entry by entry, and where those of each begin."""
+        begins = self._starts[entries]
+        lengths = self._starts[entries + 1] - begins
+        starts = np.cumsum(lengths) - lengths
+        return self._order[np.arange(lengths.sum()) + np.repeat(begins - starts, lengths)], starts
+
+
+def _best_chunk(evidence: _Evidence, i: int) -> int:
+    """The row of the part that adds most to the score of entry i; of equals the first in the document."""
+    start, end = evidence.starts[i : i + 2]
+    return int(evidence.rows[start + np.argmax(evidence.strength[start:end])])
+
+
+def _highest(values: Floats, count: int) -> NDArray[np.int64]:
+    """The rows of the highest values, in no order."""
+    return np.argpartition(-values, count)[:count] if count < len(values) else np.arange(len(values))
 
 
 def _roles(chunks: Sequence[Chunk], entry_of: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -167,10 +177,3 @@ def _roles(chunks: Sequence[Chunk], entry_of: NDArray[np.int64]) -> tuple[NDArra
     whole[entries[np.unique(entry_of[entries], return_index=True)[1]]] = True
     passages = np.flatnonzero([chunk.kind in ("paragraph", "bullet") for chunk in chunks])
     return whole, ~whole | ~np.isin(entry_of, entry_of[passages])
-
-
-def _best(values: Floats, owner: NDArray[np.int64], count: int) -> Floats:
-    """The highest value of each of `count` owners, minus infinity for those that have none."""
-    best = np.full(count, -np.inf, dtype=np.float32)
-    np.maximum.at(best, owner, values)
-    return best

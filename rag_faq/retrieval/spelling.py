@@ -8,6 +8,7 @@ so long as it does not run two words into one.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # Words in which "is" belongs to the stem: "revise" goes with "revision", "precise" with "precision".
 _STEM_IS = (
@@ -43,6 +44,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
+@lru_cache(maxsize=65_536)
 def one_spelling(word: str) -> str:
     """The word in the form that its British and its American spelling share. `word` is in lower case."""
     for pattern, replacement in _RULES:

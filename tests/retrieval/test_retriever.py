@@ -11,6 +11,7 @@ from rag_faq.records import Chunk
 from rag_faq.retrieval import retriever as module
 from rag_faq.retrieval.retriever import Fusion, Retriever
 from rag_faq.retrieval.store import build_index, open_index
+from rag_faq.retrieval.vectors import FaissVectorIndex
 
 MEANING = Fusion(entry=0.5, part=0.5, words=0, part_words=0)
 WORDS = Fusion(entry=0, part=0, words=1, part_words=0)
@@ -127,7 +128,7 @@ def test_with_many_entries_only_the_likely_ones_are_scored(tmp_path, monkeypatch
     found = retriever(tmp_path / "i", entries, chunks)
     questions = ("name17", "a fish", "the dog called name9")
     everything = [found.search(question, 3) for question in questions]
-    monkeypatch.setattr(module, "SCORE_ALL_UP_TO", 10)
+    monkeypatch.setattr(FaissVectorIndex, "exact", property(lambda self: False))
     monkeypatch.setattr(module, "POOL_CHUNKS", 60)
     monkeypatch.setattr(module, "POOL_ENTRIES", 20)
     pooled = [found.search(question, 3) for question in questions]

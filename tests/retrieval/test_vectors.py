@@ -42,6 +42,17 @@ def test_vectors_come_back_as_they_were(index):
     assert np.array_equal(taken, VECTORS[[3, 0]])
 
 
+def test_cosines_of_all_and_of_some(index):
+    query = np.array([0, 1, 0], dtype=np.float32)
+    assert index.cosines(query).tolist() == pytest.approx([0, 1, 0.6, 0])
+    assert index.cosines(query, np.array([2, 1], dtype=np.int64)).tolist() == pytest.approx([0.6, 1])
+
+
+def test_what_is_taken_is_a_copy(index):
+    index.take(np.array([0], dtype=np.int64))[:] = 9
+    assert index.take(np.array([0], dtype=np.int64)).tolist() == [[1, 0, 0]]
+
+
 def test_taking_none_keeps_the_shape(index):
     assert index.take(np.zeros(0, dtype=np.int64)).shape == (0, 3)
 
