@@ -47,7 +47,7 @@ class Hit:
     chunk: Chunk
     rank: int  # from 1
     cosine: float = 0.0  # best cosine of any of the entry's chunks with the question
-    lexical: float = 0.0  # best lexical score of the entry, scaled to 0..1 within this search
+    lexical: float = 0.0  # best lexical score of the entry, brought to 0..1 the same way for every question
     coverage: float = 0.0  # share of the question's content words that the entry has, weighted by their rarity
 
 

