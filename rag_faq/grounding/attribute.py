@@ -7,7 +7,7 @@ sentence is checked against each source that the model saw. Nothing is cited bec
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,9 +17,18 @@ from rag_faq.grounding.verify import Support
 from rag_faq.records import Citation, Source, UnsupportedSentence
 
 NO_SOURCE = "there is no source"
+CUT_OFF = "the source supports only what stands before it"
 _BARE_REPLY = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 # Where a sentence may rest on one source up to here and on another from here.
 _JOINT = re.compile(r"\s*;\s+|,?\s+(?:while|whereas|but|and)\s+|,\s+(?=which\s)", re.IGNORECASE)
+# Where an addition begins that can be left out without harm to the sentence before it.
+_ADDITION = re.compile(
+    r"(?:,|;|\s[-–—])\s+(?=(?:which|where|allowing|enabling|making|leading|helping|thus|so|thereby|ensuring|such\s+as|"
+    r"including|resulting|improving|providing|reducing|and\s+(?:can|may|help|is|are|it|they|this|thus)|as)\b)",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(r"(?:To|In order to|For that)\b[^,.;:]{3,100},\s+(?=\w)")
+_FEWEST_WORDS = 3
 _NUMBERED = re.compile(r"(?P<indent>[ \t]*\(?)(?P<number>\d{1,3})(?P<tail>[.)]\s*)")
 
 
@@ -54,6 +63,7 @@ class _Piece:
     supports: tuple[tuple[Source, Support], ...] = ()
     reason: str = ""
     kept: bool = False
+    left_out: str = ""  # the end of it that was cut off
 
     @property
     def leads_in(self) -> bool:
@@ -86,7 +96,9 @@ def ground(text: str, sources: Sequence[Source], verifier: Checks) -> Grounded:
     pieces = [_checked(piece, sources, verifier) for piece in _pieces(clean(text))]
     pieces = _with_lead_ins(pieces, sources, verifier)
     written, citations = _written(pieces)
-    left_out = tuple(UnsupportedSentence(p.body, p.reason) for p in pieces if not p.kept)
+    left_out = tuple(
+        UnsupportedSentence(p.left_out or p.body, p.reason or CUT_OFF) for p in pieces if p.left_out or not p.kept
+    )
     return Grounded(written, citations, left_out)
 
 
@@ -114,7 +126,33 @@ def _checked(piece: _Piece, sources: Sequence[Source], verifier: Checks) -> _Pie
     joint = _joint_supports(piece.body, sources, verifier) if len(sources) > 1 else ()
     if joint:
         return replace(piece, supports=joint, kept=True)
-    return replace(piece, reason=support.reason)
+    return _trimmed(piece, sources, verifier) or replace(piece, reason=support.reason)
+
+
+def _trimmed(piece: _Piece, sources: Sequence[Source], verifier: Checks) -> _Piece | None:
+    """The piece without what a small model likes to put round a fact, if what remains is supported.
+
+    That is an explanation at the end ("…, which can help doctors") and an echo of the question at the beginning ("To
+    find that out, …"): they go, the fact stays. As little as possible is cut off.
+    """
+    for body, left_out in _shorter(piece.body):
+        best, support = _best(body, sources, verifier)
+        if support.supported:
+            return replace(piece, body=body, supports=((best, support),), kept=True, left_out=left_out)
+    return None
+
+
+def _shorter(sentence: str) -> Iterator[tuple[str, str]]:
+    """Shorter forms of the sentence, each with what it leaves out."""
+    opening = _OPENING.match(sentence)
+    start = opening.end() if opening else 0
+    for begin in sorted({0, start}):
+        kept = sentence[begin : begin + 1].upper() + sentence[begin + 1 :]
+        if begin:
+            yield kept, sentence[:begin].strip()
+        for addition in reversed(list(_ADDITION.finditer(kept))):
+            if len(kept[: addition.start()].split()) >= _FEWEST_WORDS:
+                yield f"{kept[: addition.start()]}.", kept[addition.end() :]
 
 
 def _best(sentence: str, sources: Sequence[Source], verifier: Checks) -> tuple[Source, Support]:

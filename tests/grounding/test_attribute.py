@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_faq.grounding.attribute import NO_SOURCE, Grounded, ground
+from rag_faq.grounding.attribute import CUT_OFF, NO_SOURCE, Grounded, ground
 from rag_faq.grounding.sentences import Span
 from rag_faq.grounding.verify import Support
 from rag_faq.records import FaqEntry, Source, UnsupportedSentence
@@ -112,6 +112,28 @@ def test_a_line_that_lost_its_first_sentence_keeps_its_marker() -> None:
 )
 def test_a_bare_reply(text: str, expected: str) -> None:
     assert grounded(text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "kept", "left_out"),
+    [
+        ("Dogs fetch sticks, which makes owners happy.", "Dogs fetch sticks. [2]", "which makes owners happy."),
+        ("To please their owners, dogs fetch sticks.", "Dogs fetch sticks. [2]", "To please their owners,"),
+        (
+            "- Cats sleep all day, which helps, so they live long.",
+            "- Cats sleep all day. [1]",
+            "which helps, so they live long.",
+        ),
+    ],
+)
+def test_what_a_model_puts_round_a_fact_goes_and_the_fact_stays(written: str, kept: str, left_out: str) -> None:
+    result = grounded(written)
+    assert result.text == kept
+    assert result.unsupported == (UnsupportedSentence(left_out, CUT_OFF),)
+
+
+def test_a_beginning_that_is_not_supported_does_not_stay() -> None:
+    assert grounded("Birds sing at dawn, which cats like.").text == ""
 
 
 def test_without_sources_nothing_stays() -> None:
