@@ -38,6 +38,7 @@ class Page:
     def _build(self) -> None:
         t = self.texts
         self.kept = gr.BrowserState(None, storage_key=_STORE, secret=_STORE)
+        self.linked = gr.State("")  # the question of the page's address, until it is asked
         _html(
             f"<header><h1>{plain(t('title'))}</h1>"
             f"<p>{plain(t('about', entries=len(self.chatbot.entries)))}</p></header>"
@@ -92,15 +93,15 @@ class Page:
         self.stop.click(self.stop_now, None, None, queue=False, **quiet)
         self.clear.click(self.start_anew, None, view, queue=False, **quiet)
         self.filter.input(self.narrow, [self.filter], [self.listing], trigger_mode="always_last", **live)
-        self.blocks.load(self.arrive, [self.kept], [*view, self.tabs, self.listing], **quiet).then(
-            None, None, None, js="() => ragFaq.arrived()", **quiet
-        ).then(self.ask_linked, [self.kept], view, **live)
+        arrival = self.blocks.load(self.arrive, [self.kept], [*view, self.tabs, self.listing, self.linked], **live)
+        arrival.then(None, None, None, js="() => ragFaq.arrived()", **quiet)
+        arrival.then(self.ask, [self.linked, self.kept], view, **live)
         self.blocks.unload(self.leave)
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
     async def ask(self, question: str, kept: Any, request: gr.Request) -> AsyncIterator[Changes]:
-        """Ask what stands in the box."""
+        """Ask what stands in the box, or in the address of the page."""
         session = request.session_hash or ""
         if not question.strip() or self._busy(session):
             yield {self.box: gr.skip()}
@@ -119,15 +120,6 @@ class Page:
         if event.again and conversation.turns:
             conversation = conversation.without_last()
         async for changes in self._answer(session, question, conversation):
-            yield changes
-
-    async def ask_linked(self, kept: Any, request: gr.Request) -> AsyncIterator[Changes]:
-        """Ask what the address of the page asks (`?q=`)."""
-        question = _parameter(request, "q")
-        if not question.strip():
-            yield {self.box: gr.skip()}
-            return
-        async for changes in self.ask(question, kept, request):
             yield changes
 
     async def _answer(self, session: str, asked: str, before: Conversation) -> AsyncIterator[Changes]:
@@ -198,10 +190,13 @@ class Page:
             gr.Warning(self.texts("damaged"))
             conversation = Conversation()
         changes = self._at_rest(conversation)
-        asked = _parameter(request, "entry")
-        if asked:
-            changes |= {self.tabs: gr.Tabs(selected="browse"), self.listing: self._opened(asked)}
-        return changes
+        address = dict(request.query_params)
+        if "entry" in address:
+            changes |= {self.tabs: gr.Tabs(selected="browse"), self.listing: self._opened(str(address["entry"]))}
+        question = str(address.get("q", ""))
+        if "q" in address and not question.strip():
+            gr.Warning(self.texts("empty_query"))
+        return changes | {self.linked: question}
 
     def narrow(self, typed: str) -> str:
         """The list for what is typed into the filter."""
@@ -247,11 +242,11 @@ class Page:
         t, entries = self.texts, self.chatbot.entries
         if not typed.strip():
             return browse.entry_list(entries, t, heading=t.count("entries", len(entries)), every=entries)
-        exact = browse.with_words(entries, typed)
+        found = [hit.entry for hit in self.chatbot.search(typed[: self.settings.max_question_chars])]
+        exact = browse.with_words(entries, typed, first=found)
         heading = t.count("found", len(exact)) if exact else t("found_none")
         html = browse.entry_list(exact, t, heading=heading, every=entries)
-        words = typed[: self.settings.max_question_chars]
-        near = [hit.entry for hit in self.chatbot.search(words) if hit.entry not in exact]
+        near = [entry for entry in found if entry not in exact]
         return html + (browse.entry_list(near, t, heading=t("near"), every=entries) if near else "")
 
     def _opened(self, asked: str) -> str:
@@ -271,7 +266,3 @@ def _examples(questions: list[str]) -> list[str]:
     """Short questions from all over the FAQ: the shortest of each of its parts."""
     size = -(-len(questions) // _EXAMPLES) or 1
     return [min(questions[i : i + size], key=len) for i in range(0, len(questions), size)]
-
-
-def _parameter(request: gr.Request, name: str) -> str:
-    return str(dict(request.query_params).get(name, ""))

@@ -46,13 +46,17 @@ The attic and the cellar are quiet rooms. \u202eevil\u202c Talking is allowed in
 
 GROUNDED = "How many weeks may I keep a book from the library shelf?"
 SLOW = "Slowly now: how many weeks may I keep a book?"
+HALFWAY = "Halfway: how many weeks may I keep a book?"
 HELD = "Hold on: how many weeks may I keep a book?"
 REFUSED = "Who won the football championship?"
 MARKUP = "Where by the stairs is the printer for markup?"
 
 
 class LibraryModel(ScriptedGenerator):
-    """Says what fits the first source. A question with "slowly" takes its time; one with "hold" waits."""
+    """Says what fits the first source. A question with "slowly" takes its time; one with "hold" waits.
+
+    One with "halfway" waits after its eighth word. What waits goes on when `released` is set, or it is cancelled.
+    """
 
     def __init__(self) -> None:
         super().__init__(self._say, choices=self._judge)
@@ -97,7 +101,8 @@ class Paced:
     def __next__(self) -> str:
         if "slowly" in self._question:
             time.sleep(0.15)
-        while "hold" in self._question and not self._model.released.is_set() and not self._stopped():
+        waits = "hold" in self._question or ("halfway" in self._question and self.stats.new_tokens >= 8)
+        while waits and not self._model.released.is_set() and not self._stopped():
             time.sleep(0.01)
         if self._stopped():
             self._model.cancelled.set()

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from library_faq import GROUNDED, HELD, MARKUP, REFUSED, SLOW
+from library_faq import GROUNDED, HALFWAY, HELD, MARKUP, REFUSED, SLOW
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -25,12 +25,19 @@ def test_the_question_and_the_sources_stand_there_before_the_first_word(visit, a
     expect(page.locator(f"{DONE} .text")).to_contain_text(QUOTE)
 
 
-def test_words_come_one_by_one_and_are_said_to_be_unchecked(visit, ask):
+def test_words_come_one_by_one_and_are_said_to_be_unchecked(visit, ask, model):
     page = visit()
-    ask(page, SLOW)
-    expect(page.locator("#now-answer .unchecked")).to_contain_text("Books may")
+    ask(page, HALFWAY)
+    expect(page.locator("#now-answer .unchecked")).to_have_text("Books may be kept for three weeks. The")
     expect(page.locator("#now .status")).to_contain_text("Writing")
     expect(page.locator("#now-answer .hint")).to_contain_text("Not checked yet")
+    model.released.set()
+    expect(page.locator(DONE)).to_be_visible()
+
+
+def test_the_time_to_the_first_word_and_the_speed_are_told(visit, ask):
+    page = visit()
+    ask(page, SLOW)
     expect(page.locator(DONE)).to_be_visible()
     expect(page.locator("#now-answer .timings")).to_contain_text(re.compile(r"first word \d.* words a second"))
 
@@ -113,7 +120,7 @@ def test_an_example_is_asked_by_a_click(visit):
 
 def test_stop_keeps_what_was_written_and_checks_it(visit, ask):
     page = visit()
-    ask(page, SLOW)
+    ask(page, HALFWAY)
     expect(page.locator("#now-answer .unchecked")).to_contain_text("three weeks. The")
     page.locator("#stop").click()
     expect(page.locator(f"{DONE} .text")).to_have_text(f"{QUOTE}\u2060[1] source of this sentence")

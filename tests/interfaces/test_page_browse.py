@@ -53,3 +53,8 @@ def test_an_entry_is_escaped_linked_and_opened() -> None:
     assert '<details class="entry" id="entry-pets#1" data-link="1">' in html
     assert '<details class="entry" id="entry-more#1" data-link="more%231" open>' in html
     assert '<a href="?entry=more%231" data-permanent>' in html
+
+
+def test_what_the_search_found_best_comes_first() -> None:
+    assert with_words(ALL, "do", first=(BIRDS, CATS)) == (BIRDS, CATS, DOGS)
+    assert with_words(ALL, "eat", first=(BIRDS, CATS)) == (CATS,)

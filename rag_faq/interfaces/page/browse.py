@@ -23,10 +23,11 @@ def link_to(entry: FaqEntry, entries: Sequence[FaqEntry]) -> str:
     return str(entry.number) if first is not None and first.id == entry.id else entry.id
 
 
-def with_words(entries: Sequence[FaqEntry], typed: str) -> tuple[FaqEntry, ...]:
-    """The entries in which every typed word begins some word, whatever its case; all of them when none is typed."""
+def with_words(entries: Sequence[FaqEntry], typed: str, first: Sequence[FaqEntry] = ()) -> tuple[FaqEntry, ...]:
+    """The entries in which every typed word begins some word, whatever its case; those of `first` before the others."""
     words = [re.compile(r"\b" + re.escape(word), re.IGNORECASE) for word in re.findall(r"\w+", typed)]
-    return tuple(e for e in entries if all(w.search(f"{e.question}\n{e.answer}") for w in words))
+    ordered = [*first, *(entry for entry in entries if entry not in first)]
+    return tuple(e for e in ordered if all(w.search(f"{e.question}\n{e.answer}") for w in words))
 
 
 def entry_list(

@@ -7,6 +7,8 @@
   const all = (selector) => document.querySelectorAll(selector);
   let send = () => {};
   let pinned = "";
+  // Gradio drops @supports from style sheets, so the browser is asked here.
+  document.documentElement.classList.toggle("sizes-itself", CSS.supports("field-sizing", "content"));
 
   // -- highlighting: a citation names the sentence and the words of the source that belong together
   const light = (name) => {
