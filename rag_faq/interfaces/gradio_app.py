@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 
 import gradio as gr
@@ -40,7 +43,8 @@ def build_app(chatbot: FaqChatbot, settings: Settings) -> gr.Blocks:
 
 def launch(chatbot: FaqChatbot, settings: Settings, port: int) -> None:
     """Serve the page on the settings' host until interrupted."""
-    _server(chatbot, settings, port).run()
+    with suppress(KeyboardInterrupt):  # uvicorn hands it on once everything is closed
+        _server(chatbot, settings, port).run()
 
 
 @contextmanager
@@ -61,11 +65,29 @@ def running(chatbot: FaqChatbot, settings: Settings) -> Iterator[str]:
             thread.join()
 
 
+class _Server(uvicorn.Server):
+    """Says where the page is once it is there."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and not sockets:
+            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+            sys.stderr.write(f"rag-faq: the page is at http://{host}:{self.config.port} (Ctrl-C ends it)\n")
+
+
+def _not_cut_off(record: logging.LogRecord) -> bool:
+    """False for complaints that connections were cut off: at the end those of every page that is still open are."""
+    kind = record.exc_info[0] if record.exc_info else None
+    told = str(record.msg).startswith("Cancel %s running task") or (kind and issubclass(kind, asyncio.CancelledError))
+    return not told
+
+
 def _server(chatbot: FaqChatbot, settings: Settings, port: int) -> uvicorn.Server:
     # The grace is short: an open page holds a connection for as long as it is open.
     app = make_server(chatbot, settings)
     config = uvicorn.Config(app, host=settings.host, port=port, log_level="warning", timeout_graceful_shutdown=1)
-    return uvicorn.Server(config)
+    logging.getLogger("uvicorn.error").addFilter(_not_cut_off)
+    return _Server(config)
 
 
 def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:

@@ -88,14 +88,16 @@ class Page:
         view = [self.past, self.question, self.answer, self.sources, self.box, self.kept]
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         live: dict[str, Any] = {**quiet, "concurrency_limit": None}
-        gr.on([self.box.submit, self.send.click], self.ask, [self.box, self.kept], view, **live)
-        self.bridge.ask(self.ask_offered, [self.kept], view, **live)
+        # "multiple": an answer that was lost with the connection must not bar the next question for ever.
+        asking: dict[str, Any] = {**live, "trigger_mode": "multiple"}
+        gr.on([self.box.submit, self.send.click], self.ask, [self.box, self.kept], view, **asking)
+        self.bridge.ask(self.ask_offered, [self.kept], view, **asking)
         self.stop.click(self.stop_now, None, None, queue=False, **quiet)
         self.clear.click(self.start_anew, None, view, queue=False, **quiet)
         self.filter.input(self.narrow, [self.filter], [self.listing], trigger_mode="always_last", **live)
         arrival = self.blocks.load(self.arrive, [self.kept], [*view, self.tabs, self.listing, self.linked], **live)
         arrival.then(None, None, None, js="() => ragFaq.arrived()", **quiet)
-        arrival.then(self.ask, [self.linked, self.kept], view, **live)
+        arrival.then(self.ask, [self.linked, self.kept], view, **asking)
         self.blocks.unload(self.leave)
 
     # -- asking ---------------------------------------------------------------------------------------------------

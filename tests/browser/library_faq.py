@@ -1,6 +1,8 @@
 """A small FAQ with some ill-natured entries, and a chatbot over it whose words are known."""
 
 import re
+import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -127,3 +129,11 @@ def library_chatbot(folder: Path, model: LibraryModel | None) -> FaqChatbot:
     build_index(folder / "index", corpus.entries, chunks, embedder, corpus_files=files, repairs=corpus.repairs)
     retriever = Retriever(open_index(folder / "index", embedder, files), embedder)
     return FaqChatbot(retriever, Verifier(embedder), model, Options(), model_note="None was wanted.")
+
+
+if __name__ == "__main__":  # a server of its own, to be ended in the middle of an answer
+    from rag_faq.interfaces.gradio_app import launch
+    from rag_faq.settings import Settings
+
+    with tempfile.TemporaryDirectory() as scratch:
+        launch(library_chatbot(Path(scratch), LibraryModel()), Settings.load(), int(sys.argv[1]))

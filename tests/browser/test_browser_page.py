@@ -1,5 +1,7 @@
 """The page round the chat: browsing, links, what is kept, small and dark screens, and access for everyone."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from library_faq import GROUNDED, REFUSED
@@ -66,7 +68,7 @@ def test_browsing_filters_as_one_types_and_opens_entries(visit):
     entry = page.locator("#listing details.entry").first
     entry.locator("summary").click()
     expect(entry.locator(".text")).to_contain_text("The attic and the cellar are quiet rooms.")
-    assert page.url.endswith("?entry=6")
+    expect(page).to_have_url(re.compile(r"\?entry=6$"))
     entry.locator("[data-ask]").click()
     expect(page.locator("#now-answer .answer.verbatim .text")).to_contain_text("The attic and the cellar")
 

@@ -54,6 +54,25 @@
   };
   const openTab = (place) => all('#tabs [role="tab"]')[place]?.click();
 
+  // Once an answer was cut off, Gradio waits for its end for ever: the next question is asked by a page that is new,
+  // and has the conversation from the browser's store.
+  let cut = false;
+  const askAfresh = (question) => fetch("alive", { cache: "no-store" }).then(
+    () => location.assign(`${location.pathname}?q=${encodeURIComponent(question)}`),
+    () => say(texts.lost),
+  );
+  const asks = (event) => event.type === "click"
+    ? event.target.closest?.("#send")
+    : event.key === "Enter" && !event.shiftKey && event.target === box();
+  for (const kind of ["click", "keydown"]) {
+    document.addEventListener(kind, (event) => {
+      if (!cut || !asks(event) || !box().value.trim()) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      askAfresh(box().value);
+    }, true);
+  }
+
   const copy = async (button) => {
     const text = button.dataset.copy;
     const label = button.textContent;
@@ -100,7 +119,8 @@
     let found;
     if ((found = hit("[data-ask]"))) {
       openTab(0);
-      send(found.dataset.ask, found.hasAttribute("data-again"));
+      if (cut) askAfresh(found.dataset.ask);
+      else send(found.dataset.ask, found.hasAttribute("data-again"));
     } else if ((found = hit("[data-copy]"))) copy(found);
     else if ((found = hit("[data-edit]"))) fill(found.dataset.edit);
     else if ((found = hit("a[data-entry]"))) {
@@ -158,6 +178,7 @@
         status.textContent = texts.lost;
         status.classList.add("lost");
         busy.removeAttribute("aria-busy");
+        cut = true;
         say(texts.lost);
       };
       const look = () => {
