@@ -21,6 +21,7 @@ from rag_faq.generation.select import interleave, number_sources
 from rag_faq.generation.verbatim import is_own_question, verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
+from rag_faq.grounding.echo import EchoTolerant
 from rag_faq.grounding.verify import Verifier
 from rag_faq.records import (
     Answer,
@@ -42,7 +43,7 @@ from rag_faq.retrieval.retriever import Retriever
 _NEAREST = 3  # questions that a refusal names
 _LOOK_AT = 10  # entries of a search that are looked at
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal.
-_SURE = 0.75
+_SURE = 0.82
 # A further entry joins the first one when it is at least this share as probable, and this share of its score.
 _AS_PROBABLE, _AS_NEAR = 0.8, 0.87
 
@@ -289,7 +290,7 @@ class FaqChatbot:
         """What is left of the model's text once every sentence was held against the sources."""
         if speaks_as_author(text):
             text = as_author(text)
-        grounded = ground(text, found.sources, self._verifier)
+        grounded = ground(text, found.sources, EchoTolerant(self._verifier, found.searched))
         if grounded.citations:
             return self._answer(question, found, "grounded", grounded, note)
         if note or (found.evidence >= _SURE and not replies.is_denial(text)):

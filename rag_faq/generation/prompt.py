@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
+from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.records import History, Message, Prompt, Source
 
 # The question ends its message, under this label. It is a part of the question's segment, so it is never kept.
@@ -22,8 +23,12 @@ def _text(name: str) -> str:
 
 
 def _source_segment(source: Source) -> str:
-    """One source as the model sees it. It bears no number: the same entry is the same tokens wherever it stands."""
-    return f"FAQ text:\n{source.entry.question}\n{source.text}\n\n"
+    """One source as the model sees it. It bears no number: the same entry is the same tokens wherever it stands.
+
+    Where the document says "I", the model reads "the FAQ's author", so that it does not speak of itself.
+    """
+    text = as_author(source.text) if speaks_as_author(source.text) else source.text
+    return f"FAQ text:\n{source.entry.question}\n{text}\n\n"
 
 
 def _over_sources(sources: Sequence[Source], last: str) -> Prompt:
@@ -52,7 +57,9 @@ def prefix_prompt(sources: Sequence[Source]) -> Prompt:
 def questions_prompt(source: Source) -> Prompt:
     """Asks for questions that `source` answers."""
     segments = (_source_segment(source), "Write ten different questions that this text answers.")
-    return Prompt(messages=(Message("system", (_text("write_questions"),)), Message("user", segments)), sources=(source,))
+    return Prompt(
+        messages=(Message("system", (_text("write_questions"),)), Message("user", segments)), sources=(source,)
+    )
 
 
 def standalone_prompt(question: str, history: History) -> Prompt:

@@ -23,7 +23,7 @@ _JOINT = re.compile(
     re.IGNORECASE,
 )
 _REFERS_BACK = re.compile(
-    r"\b(?:it|its|they|them|their|this|that|these|those|he|she|one|ones|such|same|both)\b", re.IGNORECASE
+    r"\b(?:it|its|they|them|their|this|that|these|those|he|she|one|ones|such|same)\b", re.IGNORECASE
 )
 _FILLER = re.compile(r"^(?:please|thanks?|thank you|hi|hello|hey|ok|okay)\b[\s,!.]*$", re.IGNORECASE)
 

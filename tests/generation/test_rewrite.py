@@ -23,7 +23,8 @@ def test_leans_on_what_was_said(question):
     "question",
     [
         "How can Generative AI be used in healthcare?", "What are models that write code good for?",
-        "Never mind. How does attention improve generative models?", "What is GPT-4?", "Is it possible to detect frauds?",
+        "Never mind. How does attention improve generative models?", "What is GPT-4?",
+        "Is it possible to detect frauds?",
     ],
 )  # fmt: skip
 def test_stands_alone(question):
