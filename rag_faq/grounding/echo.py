@@ -22,7 +22,7 @@ class EchoTolerant:
         self._verifier = verifier
         words = content(tokens(asked))
         self._asked = frozenset(part for token in words for part in (token.stem, *token.parts))
-        # At the head of a sentence a name looks like any word; in the question it may stand elsewhere.
+        # At the head of a sentence a name looks like any other word; in the question it may stand elsewhere.
         self._names = frozenset(token.stem for token in words if token.kind == "name")
 
     def check(self, sentence: str, source_text: str, question: str) -> Support:
@@ -44,13 +44,14 @@ class EchoTolerant:
         """The sentence without plain words that the question has and the source has not; None where that is no help."""
         held = {part for token in tokens(source) for part in (token.stem, *token.parts)}
         words = content(tokens(sentence))
+        if any(token.stem in self._names - held for token in words):
+            return None
         opposites = vocabulary().antonyms
         written = {token.text.lower() for token in tokens(source)}
         echo = [
             token
             for token in words
             if token.kind == "content"
-            and token.stem not in self._names
             and not opposites.get(token.text.lower(), frozenset()) & written
             and stem(token.text) in self._asked
             and not held & {token.stem, *token.parts}
