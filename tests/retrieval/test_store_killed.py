@@ -95,7 +95,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize(("way", "step", "count"), STEPS)
 def test_killed_just_before_a_step(folder, way, step, count):
     process = start(folder, step=step, count=count, aside=way == "aside")
-    process.communicate(timeout=60)
+    process.communicate(timeout=200)
     assert process.returncode == -signal.SIGKILL
     check(folder)
 
@@ -104,7 +104,7 @@ def test_killed_at_ten_moments(folder):
     process = start(folder)
     assert process.stdout.readline() == "ready\n"
     begun = time.monotonic()
-    assert process.communicate(timeout=60)[0] == "done\n"
+    assert process.communicate(timeout=200)[0] == "done\n"
     whole = time.monotonic() - begun
     killed = 0
     for moment in range(10):
@@ -113,7 +113,7 @@ def test_killed_at_ten_moments(folder):
         assert process.stdout.readline() == "ready\n"
         time.sleep(whole * (moment + 0.5) / 10)
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=200)
         killed += process.returncode == -signal.SIGKILL
         check(folder)
     assert killed >= 8
@@ -123,7 +123,7 @@ def test_killed_at_the_very_first_build(tmp_path):
     for step, count in (("fsync", 3), ("rename", 1)):
         target = tmp_path / step / "index"
         process = start(target, step=step, count=count)
-        process.communicate(timeout=60)
+        process.communicate(timeout=200)
         assert process.returncode == -signal.SIGKILL
         assert not target.exists()
         build_index(target, NEW, NEW_CHUNKS, embedder(), corpus_files=CORPUS, repairs={})
