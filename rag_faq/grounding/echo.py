@@ -8,8 +8,10 @@ came with the question ("Why did Google build it?") is checked like any other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rag_faq.grounding.verify import Support, Verifier
-from rag_faq.grounding.words import content, stem, tokens, vocabulary
+from rag_faq.grounding.words import Token, content, stem, tokens, vocabulary
 
 # So many words of its own a sentence must have beside those of the question.
 _FEWEST_NEW = 2
@@ -27,10 +29,16 @@ class EchoTolerant:
 
     def check(self, sentence: str, source_text: str, question: str) -> Support:
         """Whether the source supports the sentence, as it stands or without what only echoes the question."""
+        source = f"{question}\n{source_text}"
+        held = {part for token in tokens(source) for part in (token.stem, *token.parts)}
+        words = content(tokens(sentence))
+        for token in words:
+            if token.stem in self._names - held:
+                return Support.none(f'the name "{token.text}" is not in the source')
         support = self._verifier.check(sentence, source_text, question)
         if support.supported:
             return support
-        rest = self._without_echo(sentence, f"{question}\n{source_text}")
+        rest = self._without_echo(sentence, words, held, {token.text.lower() for token in tokens(source)})
         if rest is None:
             return support
         of_rest = self._verifier.check(rest, source_text, question)
@@ -40,14 +48,12 @@ class EchoTolerant:
         """The objection to a name or number in `text` that the source does not have, or ""."""
         return self._verifier.foreign(text, source_text, question)
 
-    def _without_echo(self, sentence: str, source: str) -> str | None:
-        """The sentence without plain words that the question has and the source has not; None where that is no help."""
-        held = {part for token in tokens(source) for part in (token.stem, *token.parts)}
-        words = content(tokens(sentence))
-        if any(token.stem in self._names - held for token in words):
-            return None
+    def _without_echo(self, sentence: str, words: Sequence[Token], held: set[str], written: set[str]) -> str | None:
+        """The sentence without plain words that the question has and the source has not; None where that is no help.
+
+        `held` are the stems of the source, `written` its words as they are.
+        """
         opposites = vocabulary().antonyms
-        written = {token.text.lower() for token in tokens(source)}
         echo = [
             token
             for token in words
