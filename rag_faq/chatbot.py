@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Steps
 from dataclasses import dataclass, replace
 from threading import Event as Flag
+from threading import Thread
 
 from rag_faq.generation import replies
 from rag_faq.generation.gate import Gate, Judged
@@ -41,6 +42,7 @@ from rag_faq.retrieval import query
 from rag_faq.retrieval.retriever import Retriever
 
 _NEAREST = 3  # questions that a refusal names
+_PREPARED = 200  # entries whose sentences are embedded ahead
 _LOOK_AT = 10  # entries of a search that are looked at
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal.
 _SURE = 0.82
@@ -163,12 +165,17 @@ class FaqChatbot:
         yield replace(answer, timings=replace(answer.timings, total_s=time.perf_counter() - start))
 
     def warm(self) -> None:
-        """Prepare, in the background, the model's states for every entry, so that first words come at once."""
+        """Prepare in the background what every first question would wait for: model states, the verifier's view."""
+        Thread(target=self._prepare_checks, name="rag-faq checks", daemon=True).start()
         if self._generator is None:
             return
         first = {chunk.entry_id: chunk for chunk in reversed(self._retriever.index.chunks)}
         hits = (Hit(entry, 0.0, first[entry.id], 1) for entry in self.entries if entry.id in first)
         self._generator.warm([prefix_prompt(number_sources((hit,), self._cut)) for hit in hits])
+
+    def _prepare_checks(self) -> None:
+        for entry in self.entries[:_PREPARED]:
+            self._verifier.prepare(entry.answer, entry.question)
 
     def close(self) -> None:
         """Free the model."""
