@@ -22,7 +22,6 @@ from rag_faq.generation.select import interleave, number_sources
 from rag_faq.generation.verbatim import is_own_question, verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
-from rag_faq.grounding.echo import EchoTolerant
 from rag_faq.grounding.verify import Verifier
 from rag_faq.records import (
     Answer,
@@ -297,7 +296,7 @@ class FaqChatbot:
         """What is left of the model's text once every sentence was held against the sources."""
         if speaks_as_author(text):
             text = as_author(text)
-        grounded = ground(text, found.sources, EchoTolerant(self._verifier, found.searched))
+        grounded = ground(text, found.sources, self._verifier)
         if grounded.citations:
             return self._answer(question, found, "grounded", grounded, note)
         if note or (found.evidence >= _SURE and not replies.is_denial(text)):

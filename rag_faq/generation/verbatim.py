@@ -9,8 +9,9 @@ from rag_faq.generation.voice import speaks_as_author
 from rag_faq.records import Citation, Hit, Source
 from rag_faq.retrieval.analysis import analyse
 
-# Cosine of a question with an entry's own question from which they ask the same, if their negations and numbers agree.
-_SAME = 0.95
+# Cosine of a question with an entry's own question from which they ask nearly the same, if negations and numbers agree.
+# The whole answer is then better than a small model's extract of it.
+_SAME = 0.8
 _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 

@@ -136,7 +136,7 @@ def _part(name: str) -> str:
 
 def _for_script(texts: Texts) -> str:
     """The texts that the script shows, as a literal that cannot end the script."""
-    shown = {name: texts(name) for name in ("copied", "copy_failed", "clear_sure", "lost")}
+    shown = {name: texts(name) for name in ("copied", "copy_failed", "lost")}
     return json.dumps(shown).replace("<", "\\u003c")
 
 
