@@ -60,6 +60,7 @@ def main() -> None:
         running(chatbot, settings) as address,
         sync_playwright() as playwright,
     ):
+        chatbot.ask(QUESTION)  # the first answer after a start reads weights: the pictures show a chatbot in use
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         take_all(browser, address, asked.to)
         browser.close()

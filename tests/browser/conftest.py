@@ -55,6 +55,7 @@ def visit(address: str, chromium: Browser, model: LibraryModel) -> Iterator[Call
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: problems.append(f"failed: {error}"))
+        page.on("console", lambda m: problems.append(m.text) if "Content Security Policy" in m.text else None)
         context.on("request", lambda r: problems.append(f"asked {r.url}") if foreign(r.url, address) else None)
         page.goto(address + path)
         page.wait_for_selector("#question textarea", state="attached")
