@@ -131,7 +131,7 @@ def _written_before(settings: Settings, corpus: Corpus) -> tuple[Chunk, ...]:
 def load_retriever(settings: Settings) -> Retriever:
     """Search over the index of the settings, which must be of the corpus and the embedder of the settings."""
     embedder = load_embedder(settings)
-    files = read_corpus(settings.corpus).files if settings.corpus.exists() else None
+    files = read_corpus(settings.corpus).files
     return Retriever(open_index(settings.index, embedder, files), embedder)
 
 

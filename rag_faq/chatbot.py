@@ -97,6 +97,8 @@ class FaqChatbot:
         self._cut = cut or (lambda hit: hit.entry.answer)
         self.gate = Gate(generator, self._cut)
         self._rewriter = Rewriter(generator)
+        self._closing = Flag()
+        self._preparing: Thread | None = None
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
     @property
@@ -165,7 +167,8 @@ class FaqChatbot:
 
     def warm(self) -> None:
         """Prepare in the background what every first question would wait for: model states, the verifier's view."""
-        Thread(target=self._prepare_checks, name="rag-faq checks", daemon=True).start()
+        self._preparing = Thread(target=self._prepare_checks, name="rag-faq checks", daemon=True)
+        self._preparing.start()
         if self._generator is None:
             return
         first = {chunk.entry_id: chunk for chunk in reversed(self._retriever.index.chunks)}
@@ -174,10 +177,15 @@ class FaqChatbot:
 
     def _prepare_checks(self) -> None:
         for entry in self.entries[:_PREPARED]:
+            if self._closing.is_set():
+                return
             self._verifier.prepare(entry.answer, entry.question)
 
     def close(self) -> None:
-        """Free the model."""
+        """Free the model, and end what goes on in the background."""
+        self._closing.set()
+        if self._preparing is not None:  # a thread that is left inside torch would bring the process down at its end
+            self._preparing.join()
         if self._generator is not None:
             self._generator.close()
 
