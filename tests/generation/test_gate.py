@@ -9,9 +9,7 @@ from rag_faq.records import Chunk, FaqEntry, Hit
 from rag_faq.testing import ScriptedGenerator
 
 # By the search: odds = 2 * score - 1. With the model's word: the odds of yes alone.
-SIMPLE = Calibration(
-    search=Weights(-1.0, (2.0,)), asked=Weights(0.0, (0.0, 1.0)), doubt=(0.1, 0.9), near=0.5
-)
+SIMPLE = Calibration(search=Weights(-1.0, (2.0,)), asked=Weights(0.0, (0.0, 1.0)), doubt=(0.1, 0.9), near=0.5)
 
 
 def hit(number, score):
