@@ -19,7 +19,7 @@ from rag_faq.generation.orders import without_orders
 from rag_faq.generation.prompt import answer_prompt, prefix_prompt
 from rag_faq.generation.rewrite import Rewriter
 from rag_faq.generation.select import interleave, number_sources
-from rag_faq.generation.verbatim import is_own_question, verbatim_text
+from rag_faq.generation.verbatim import own_question, verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
 from rag_faq.grounding.verify import Verifier
@@ -70,6 +70,7 @@ class Found:
     evidence: float
     open_parts: tuple[str, ...]  # parts of the question that the FAQ does not answer
     timings: Timings
+    own: bool = False  # the question is an entry's own
 
 
 class FaqChatbot:
@@ -215,6 +216,10 @@ class FaqChatbot:
         pieces = query.parts(searched)
         searches = [(piece, self._retriever.search(piece, _LOOK_AT)) for piece in pieces] if len(pieces) > 1 else []
         retrieved = time.perf_counter()
+        own = own_question(searched, hits)
+        if own is not None:  # nothing to be judged: the question is in the FAQ
+            timings = Timings(rewrite_s=rewritten - start, retrieve_s=retrieved - rewritten)
+            return Found(searched, hits, number_sources((own,), self._cut), 1.0, (), timings, own=True)
         judged = self.gate.judge(searched, hits)
         rankings = [self._enough(judged)]
         open_parts: tuple[str, ...] = ()
@@ -260,8 +265,7 @@ class FaqChatbot:
             return "refused"
         if self._generator is None or self.options.answer_style == "verbatim":
             return "verbatim"
-        own = any(is_own_question(found.searched, hit) and hit.entry == found.sources[0].entry for hit in found.hits)
-        return "verbatim" if own and self.options.answer_style == "auto" else "composed"
+        return "verbatim" if found.own and self.options.answer_style == "auto" else "composed"
 
     def _why_verbatim(self, found: Found) -> str:
         if self._generator is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rag_faq.generation.replies import AUTHOR_WRITES
 from rag_faq.generation.voice import speaks_as_author
@@ -16,15 +17,18 @@ _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot)\b|n['’]t\b", re.IGN
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def is_own_question(question: str, hit: Hit) -> bool:
-    """True when `question` asks what the entry's question asks: the same content words, or next to the same meaning."""
-    own = hit.entry.question
-    if _signs(question) != _signs(own):
-        return False
+def own_question(question: str, hits: Sequence[Hit]) -> Hit | None:
+    """The entry whose own question this is, or nearly; None when it is none's.
+
+    The same content words decide; else the nearest of next to the same meaning. Negations and numbers must agree.
+    """
     terms = set(analyse(question))
-    if terms and terms == set(analyse(own)):
-        return True
-    return hit.chunk.kind == "question" and hit.cosine >= _SAME
+    alike = [hit for hit in hits if _signs(question) == _signs(hit.entry.question)]
+    for hit in alike:
+        if terms and terms == set(analyse(hit.entry.question)):
+            return hit
+    near = [hit for hit in alike if hit.chunk.kind == "question" and hit.cosine >= _SAME]
+    return max(near, key=lambda hit: hit.cosine, default=None)
 
 
 def verbatim_text(source: Source) -> tuple[str, Citation]:

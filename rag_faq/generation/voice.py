@@ -6,7 +6,9 @@ import re
 from typing import Final
 
 AUTHOR: Final = "The FAQ's author"
-_FIRST_PERSON = re.compile(r"\b(?:I|I've|I'm|I'd|I'll|my|My|me|myself)\b")
+# "my" alone is no sign of an author: it stands in names ("Be My Eyes") and in what users say.
+_FIRST_PERSON = re.compile(r"(?<![\w/'’-])I(?:['’](?:ve|m|d|ll))?(?![\w/])")
+_MY = re.compile(r"(?:^|(?<=[.!?:]\s)|(?<=\n))My\b(?!\s+[A-Z])")
 # "I use", "I led", "I've used": the verb is bent where it stands in the present.
 _CLAUSE = re.compile(r"\bI\s+(?P<adverb>\w+ly\s+|often\s+|also\s+)?(?P<verb>[a-z]+)")
 _CONTRACTED = {"I've": "has", "I'm": "is", "I'd": "would", "I'll": "will"}
@@ -33,8 +35,8 @@ def as_author(text: str) -> str:
         text = re.sub(rf"\b{contracted}\b", lambda m, v=verb: f"{_author_at(m)} {v}", text)  # type: ignore[misc]
     text = _CLAUSE.sub(_bend, text)
     text = re.sub(r"\bI\b", _author_at, text)
-    text = re.sub(r"\bMy\b", "Their", text)
-    text = re.sub(r"\b(?:my)\b", "their", text)
+    text = _MY.sub("Their", text)
+    text = re.sub(r"\bmy\b", "their", text)
     return re.sub(r"\bme\b", "them", text)
 
 

@@ -191,7 +191,8 @@ class Page:
         if conversation is None:
             gr.Warning(self.texts("damaged"))
             conversation = Conversation()
-        changes = self._at_rest(conversation)
+        # Somebody quick may have asked already: that answer stays in sight.
+        changes = {} if self.runs.busy(request.session_hash or "") else self._at_rest(conversation)
         address = dict(request.query_params)
         if "entry" in address:
             changes |= {self.tabs: gr.Tabs(selected="browse"), self.listing: self._opened(str(address["entry"]))}

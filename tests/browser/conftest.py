@@ -18,7 +18,7 @@ ARGUMENTS = (
 PATIENCE_MS = 30_000  # the machine may be busy; nothing here measures speed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: Playwright keeps an event loop, which bars asyncio.run in other tests
 def chromium() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
@@ -59,7 +59,7 @@ def visit(address: str, chromium: Browser, model: LibraryModel) -> Iterator[Call
         context.on("request", lambda r: problems.append(f"asked {r.url}") if foreign(r.url, address) else None)
         page.goto(address + path)
         page.wait_for_selector("#question textarea", state="attached")
-        page.wait_for_selector("#now-question :is(.welcome, h2)", state="attached")
+        page.wait_for_selector("html[data-arrived]", state="attached")
         return page
 
     yield open_page

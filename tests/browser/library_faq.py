@@ -47,9 +47,9 @@ The attic and the cellar are quiet rooms. \u202eevil\u202c Talking is allowed in
 """
 
 GROUNDED = "How many weeks may I keep a book from the library shelf?"
-SLOW = "Slowly now: how many weeks may I keep a book?"
-HALFWAY = "Halfway: how many weeks may I keep a book?"
-HELD = "Hold on: how many weeks may I keep a book?"
+SLOW = f"Slowly now: {GROUNDED}"
+HALFWAY = f"Halfway: {GROUNDED}"
+HELD = f"Hold on: {GROUNDED}"
 REFUSED = "Who won the football championship?"
 MARKUP = "Where by the stairs is the printer for markup?"
 

@@ -33,6 +33,7 @@ def test_what_was_written_stays_and_the_page_goes_on_with_the_new_server(chromiu
     page = chromium.new_context().new_page()
     try:
         page.goto(f"http://127.0.0.1:{port}/")
+        page.wait_for_selector("html[data-arrived]", state="attached")
         page.locator("#question textarea").fill(REFUSED)
         page.keyboard.press("Enter")
         expect(page.locator("#now-answer .refused .badge")).to_be_visible()

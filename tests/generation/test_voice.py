@@ -21,6 +21,9 @@ def test_first_person_becomes_the_author(text, said):
 
 
 def test_other_text_is_left_alone():
-    text = "AI models in phase II are IID; its mine is theirs."
+    text = "AI models in phase II are IID; Be My Eyes reads images. My friend says I/O is slow."
     assert not speaks_as_author(text)
-    assert as_author(text) == text
+
+
+def test_a_name_keeps_its_words():
+    assert as_author("I like Be My Eyes.") == "The FAQ's author likes Be My Eyes."

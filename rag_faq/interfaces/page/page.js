@@ -196,6 +196,7 @@
     },
     // After a link was followed: the entry is shown, and a question is not asked again on reload.
     arrived: () => {
+      document.documentElement.dataset.arrived = "";
       const asked = new URLSearchParams(location.search);
       if (asked.has("q")) history.replaceState(null, "", location.pathname);
       const opened = document.querySelector("details.entry[open]");
