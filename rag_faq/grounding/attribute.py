@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from rag_faq.generation.voice import AUTHOR, speaks_as_author
 from rag_faq.grounding.clean import clean
 from rag_faq.grounding.sentences import list_marker, split_sentences
 from rag_faq.grounding.verify import Support
+from rag_faq.grounding.words import content, tokens
 from rag_faq.records import Citation, Source, UnsupportedSentence
 
 NO_SOURCE = "there is no source"
@@ -29,6 +31,8 @@ _ADDITION = re.compile(
 )
 _OPENING = re.compile(r"(?:To|In order to|For that)\b[^,.;:]{3,100},\s+(?=\w)")
 _FEWEST_WORDS = 3
+# A sentence stands for a passage when it has at least so many of its content words, and this share of them.
+_FEWEST_TAKEN, _MOST_OF_IT = 4, 0.6
 _NUMBERED = re.compile(r"(?P<indent>[ \t]*\(?)(?P<number>\d{1,3})(?P<tail>[.)]\s*)")
 
 
@@ -63,6 +67,7 @@ class _Piece:
     supports: tuple[tuple[Source, Support], ...] = ()
     reason: str = ""
     kept: bool = False
+    nearest: tuple[Source, Support] | None = None  # of a piece that is not kept
     left_out: str = ""  # the end of it that was cut off
 
     @property
@@ -93,7 +98,7 @@ def ground(text: str, sources: Sequence[Source], verifier: Checks) -> Grounded:
     A lead-in ("The challenges are:") stays, uncited, while something that it leads in stays. Numbered lists are
     numbered afresh. The spans of the citations are those of the sentences in the new text, without their [n].
     """
-    pieces = [_checked(piece, sources, verifier) for piece in _pieces(clean(text))]
+    pieces = _in_its_own_words([_checked(piece, sources, verifier) for piece in _pieces(clean(text))])
     pieces = _with_lead_ins(pieces, sources, verifier)
     written, citations = _written(pieces)
     left_out = tuple(
@@ -126,7 +131,7 @@ def _checked(piece: _Piece, sources: Sequence[Source], verifier: Checks) -> _Pie
     joint = _joint_supports(piece.body, sources, verifier) if len(sources) > 1 else ()
     if joint:
         return replace(piece, supports=joint, kept=True)
-    return _trimmed(piece, sources, verifier) or replace(piece, reason=support.reason)
+    return _trimmed(piece, sources, verifier) or replace(piece, reason=support.reason, nearest=(best, support))
 
 
 def _trimmed(piece: _Piece, sources: Sequence[Source], verifier: Checks) -> _Piece | None:
@@ -140,6 +145,45 @@ def _trimmed(piece: _Piece, sources: Sequence[Source], verifier: Checks) -> _Pie
         if support.supported:
             return replace(piece, body=body, supports=((best, support),), kept=True, left_out=left_out)
     return None
+
+
+def _in_its_own_words(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """Pieces that took most of a passage over and yet are not borne out, replaced by that passage as it stands.
+
+    Whatever the model made of it, the passage itself is true to the source; each is given once.
+    """
+    given = {support.quote for piece in pieces for _, support in piece.supports}
+    found: list[_Piece] = []
+    for piece in pieces:
+        if not piece.kept and piece.nearest is not None and piece.nearest[1].quote not in given:
+            source, support = piece.nearest
+            if _takes_over(piece.body, support.quote) and not support.in_question:
+                given.add(support.quote)
+                piece = replace(
+                    piece,
+                    body=_as_sentence(support.quote),
+                    supports=((source, replace(support, score=1.0, supported=True, reason="")),),
+                    kept=True,
+                    left_out=piece.body,
+                    reason=f"{piece.reason}; the source's own words were given instead",
+                )
+        found.append(piece)
+    return found
+
+
+def _takes_over(sentence: str, quote: str) -> bool:
+    """True when the sentence has most of the quote's content words, and not just a few."""
+    wanted = {token.stem for token in content(tokens(quote))}
+    shared = wanted & {token.stem for token in content(tokens(sentence))}
+    return len(shared) >= _FEWEST_TAKEN and len(shared) >= _MOST_OF_IT * len(wanted)
+
+
+def _as_sentence(quote: str) -> str:
+    """The quote on one line, without list markers, its author named where it says "I"."""
+    lines = [line[len(list_marker(line)) :].strip() for line in quote.strip().splitlines()]
+    text = " ".join(line for line in lines if line)
+    text = text if text.endswith((".", "!", "?")) else f"{text}."
+    return f'{AUTHOR} writes: "{text}"' if speaks_as_author(text) else text
 
 
 def _shorter(sentence: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -134,6 +135,42 @@ def test_what_a_model_puts_round_a_fact_goes_and_the_fact_stays(written: str, ke
 
 def test_a_beginning_that_is_not_supported_does_not_stay() -> None:
     assert grounded("Birds sing at dawn, which cats like.").text == ""
+
+
+class NearestWords(WordsWithin):
+    """Like WordsWithin, and always tells the source's text as what comes nearest."""
+
+    def check(self, sentence: str, source_text: str, question: str) -> Support:
+        support = super().check(sentence, source_text, question)
+        return (
+            support if support.supported else replace(support, quote=source_text, quote_span=Span(0, len(source_text)))
+        )
+
+
+EYES = source(1, "- Be My Eyes: converting images to text for blind people")
+
+
+def test_a_sentence_that_took_a_passage_over_wrongly_gives_way_to_the_passage_once() -> None:
+    written = (
+        "Be My Eyes invents text by converting images for blind people. Be My Eyes paints blind people in text images."
+    )
+    result = ground(written, [EYES], NearestWords())
+    assert result.text == "Be My Eyes: converting images to text for blind people. [1]"
+    assert [c.quote for c in result.citations] == [EYES.text]
+    assert [u.text for u in result.unsupported] == [
+        "Be My Eyes invents text by converting images for blind people.",
+        "Be My Eyes paints blind people in text images.",
+    ]
+
+
+def test_a_sentence_with_little_of_a_passage_does_not() -> None:
+    assert ground("Be My Eyes was bought by a bank.", [EYES], NearestWords()).text == ""
+
+
+def test_a_passage_that_says_i_names_its_author() -> None:
+    mine = source(1, "I use grid search, random search and Bayesian optimisation.")
+    result = ground("He loves grid search, random search and Bayesian optimisation.", [mine], NearestWords())
+    assert result.text == 'The FAQ\'s author writes: "I use grid search, random search and Bayesian optimisation." [1]'
 
 
 def test_without_sources_nothing_stays() -> None:
