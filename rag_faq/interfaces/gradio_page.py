@@ -38,14 +38,13 @@ class Page:
     def _build(self) -> None:
         t = self.texts
         self.kept = gr.BrowserState(None, storage_key=_STORE, secret=_STORE)
-        self.linked = gr.State("")  # the question of the page's address, until it is asked
         _html(
             f"<header><h1>{plain(t('title'))}</h1>"
             f"<p>{plain(t('about', entries=len(self.chatbot.entries)))}</p></header>"
         )
         self.bridge = _html(
             '<p id="said-aloud" class="unseen" role="status" aria-live="polite"></p>',
-            js_on_load="ragFaq.connect((kind, data) => trigger('ask', data));",
+            js_on_load="ragFaq.connect((data) => trigger('ask', data), () => trigger('nudge'));",
         )
         with gr.Tabs(elem_id="tabs") as self.tabs:
             with gr.Tab(t("tab_ask"), id="ask", elem_id="tab-ask"):
@@ -92,18 +91,18 @@ class Page:
         asking: dict[str, Any] = {**live, "trigger_mode": "multiple"}
         gr.on([self.box.submit, self.send.click], self.ask, [self.box, self.kept], view, **asking)
         self.bridge.ask(self.ask_offered, [self.kept], view, **asking)
+        self.bridge.nudge(self.nudge, None, None, **asking)
         self.stop.click(self.stop_now, None, None, queue=False, **quiet)
         self.clear.click(self.start_anew, None, view, queue=False, **quiet)
         self.filter.input(self.narrow, [self.filter], [self.listing], trigger_mode="always_last", **live)
-        arrival = self.blocks.load(self.arrive, [self.kept], [*view, self.tabs, self.listing, self.linked], **live)
+        arrival = self.blocks.load(self.arrive, [self.kept], [*view, self.tabs, self.listing], **live)
         arrival.then(None, None, None, js="() => ragFaq.arrived()", **quiet)
-        arrival.then(self.ask, [self.linked, self.kept], view, **asking)
         self.blocks.unload(self.leave)
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
     async def ask(self, question: str, kept: Any, request: gr.Request) -> AsyncIterator[Changes]:
-        """Ask what stands in the box, or in the address of the page."""
+        """Ask what stands in the box."""
         session = request.session_hash or ""
         if not question.strip() or self._busy(session):
             yield {self.box: gr.skip()}
@@ -112,11 +111,11 @@ class Page:
             yield changes
 
     async def ask_offered(self, kept: Any, event: gr.EventData, request: gr.Request) -> AsyncIterator[Changes]:
-        """Ask what a button of the page offers; with `again`, in the place of the last question."""
+        """Ask what a button or the address of the page asks; with `again`, in the place of the last question."""
         session = request.session_hash or ""
         conversation = load_conversation(kept) or Conversation()
         question = str(event.question)
-        if self._busy(session):
+        if not question.strip() or self._busy(session):
             yield {self.box: gr.skip()}
             return
         if event.again and conversation.turns:
@@ -174,6 +173,9 @@ class Page:
         """End the answer that is being written."""
         self.runs.stop(request.session_hash or "")
 
+    async def nudge(self) -> None:
+        """Nothing. Gradio's client opens a stream for it, on which also an answer comes that had lost its own."""
+
     def leave(self, request: gr.Request) -> None:
         """The page was closed: nobody waits for its answer."""
         self.runs.stop(request.session_hash or "")
@@ -196,10 +198,9 @@ class Page:
         address = dict(request.query_params)
         if "entry" in address:
             changes |= {self.tabs: gr.Tabs(selected="browse"), self.listing: self._opened(str(address["entry"]))}
-        question = str(address.get("q", ""))
-        if "q" in address and not question.strip():
+        if "q" in address and not str(address["q"]).strip():
             gr.Warning(self.texts("empty_query"))
-        return changes | {self.linked: question}
+        return changes
 
     def narrow(self, typed: str) -> str:
         """The list for what is typed into the filter."""

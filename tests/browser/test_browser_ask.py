@@ -208,3 +208,12 @@ def test_a_question_that_cannot_be_worked_on_is_answered_with_why(visit, ask, qu
     else:
         page.wait_for_timeout(300)
         expect(page.locator(".welcome")).to_be_visible()
+
+
+def test_an_answer_whose_stream_was_lost_comes_all_the_same(visit, ask):
+    page = visit()
+    page.wait_for_timeout(500)
+    lost = 'data: {"msg": "close_stream"}\n\n'
+    page.route("**/queue/data*", lambda r: r.fulfill(content_type="text/event-stream", body=lost), times=1)
+    ask(page, GROUNDED)
+    expect(page.locator(DONE)).to_be_visible()

@@ -5,7 +5,8 @@
   const texts = window.ragFaqTexts || {};
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const all = (selector) => document.querySelectorAll(selector);
-  let send = () => {};
+  let trigger = () => {};
+  let nudge = () => {};
   let pinned = "";
   // Gradio drops @supports from style sheets, so the browser is asked here.
   document.documentElement.classList.toggle("sizes-itself", CSS.supports("field-sizing", "content"));
@@ -54,6 +55,23 @@
   };
   const openTab = (place) => all('#tabs [role="tab"]')[place]?.click();
 
+  // Gradio loses the stream of a question that is sent in the very moment in which the one before ends, and opens a new
+  // one for whatever is asked next. So where nothing moves for a while, something is asked that costs nothing.
+  const STILL_MS = 2500;
+  const PATIENCE_MS = 30000;
+  let asked = 0; // when a question was sent that is not shown yet
+  let moved = 0; // when something last changed
+  const sent = () => { asked = moved = Date.now(); };
+  const send = (question, again) => { sent(); trigger({ question, again }); };
+  const busy = () => document.querySelector('#now-answer [aria-busy="true"]');
+  setInterval(() => {
+    const now = Date.now();
+    if (now - asked > PATIENCE_MS) asked = 0;
+    if (cut || !(asked || busy()) || now - moved < STILL_MS) return;
+    moved = now;
+    nudge();
+  }, 500);
+
   // Once an answer was cut off, Gradio waits for its end for ever: the next question is asked by a page that is new,
   // and has the conversation from the browser's store.
   let cut = false;
@@ -66,7 +84,8 @@
     : event.key === "Enter" && !event.shiftKey && event.target === box();
   for (const kind of ["click", "keydown"]) {
     document.addEventListener(kind, (event) => {
-      if (!cut || !asks(event) || !box().value.trim()) return;
+      if (!asks(event) || !box().value.trim()) return;
+      if (!cut) return sent();
       event.preventDefault();
       event.stopImmediatePropagation();
       askAfresh(box().value);
@@ -153,7 +172,7 @@
   });
 
   window.ragFaq = {
-    connect: (trigger) => { send = (question, again) => trigger("ask", { question, again }); },
+    connect: (ask, nothing) => { [trigger, nudge] = [ask, nothing]; },
     // A new question goes to the top of the window, so that its answer has the room.
     newTurn: (element) => {
       let shown = "";
@@ -161,6 +180,7 @@
         const heading = element.querySelector("h2.question");
         if (!heading || heading.id === shown) return;
         shown = heading.id;
+        asked = 0;
         if (element.querySelector("[data-fresh]")) {
           heading.scrollIntoView({ behavior: calm() ? "auto" : "smooth", block: "start" });
         }
@@ -188,6 +208,7 @@
         } else fetch("alive", { cache: "no-store" }).catch(lost);
       };
       return () => {
+        moved = Date.now();
         const status = element.querySelector(".status")?.textContent || "";
         if (status && status !== said) say(status);
         said = status;
@@ -197,10 +218,13 @@
     // After a link was followed: the entry is shown, and a question is not asked again on reload.
     arrived: () => {
       document.documentElement.dataset.arrived = "";
-      const asked = new URLSearchParams(location.search);
-      if (asked.has("q")) history.replaceState(null, "", location.pathname);
+      const address = new URLSearchParams(location.search);
+      if (address.has("q")) {
+        history.replaceState(null, "", location.pathname);
+        if (address.get("q").trim()) send(address.get("q"), false);
+      }
       const opened = document.querySelector("details.entry[open]");
-      if (asked.has("entry") && opened) {
+      if (address.has("entry") && opened) {
         setTimeout(() => { opened.scrollIntoView({ block: "start" }); }, 150);
       }
     },
