@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from rag_faq.assembly import load_chatbot
+from rag_faq.assembly import load_chatbot, load_embedder
 from rag_faq.chatbot import FaqChatbot
+from rag_faq.grounding.verify import Verifier
 from rag_faq.interfaces.wire import answer_json
 from rag_faq.records import SourcesFound, TextDelta
 from rag_faq.settings import Settings
@@ -63,3 +64,10 @@ def test_each_of_the_faqs_own_questions_finds_and_cites_its_own_entry(chatbot: F
 def test_a_word_of_one_bullet_only_finds_its_entry(chatbot: FaqChatbot, word: str):
     expected = {e.number for e in chatbot.entries if word.lower() in f"{e.question} {e.answer}".lower()}
     assert chatbot.search(word)[0].entry.number in expected
+
+
+def test_what_the_source_says_of_one_thing_is_not_cited_for_another(chatbot: FaqChatbot):
+    verifier = Verifier(load_embedder(Settings.load()))
+    apps = next(entry for entry in chatbot.entries if entry.number == 15)
+    assert verifier.check("SkinVision helps with early detection of skin cancer.", apps.answer, apps.question).supported
+    assert not verifier.check("Hyro helps with skin cancer.", apps.answer, apps.question).supported

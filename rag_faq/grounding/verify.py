@@ -21,6 +21,11 @@ from rag_faq.grounding.weigh import Weights, load_weights
 from rag_faq.grounding.words import tokens
 from rag_faq.retrieval.embedder import Embedder
 
+# A sentence with so few content words makes one statement, so that its words should stand together in the source; this
+# share of them may stand elsewhere.
+_SHORT = 5
+_APART = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Support:
@@ -60,6 +65,14 @@ class Verifier:
         """What speaks for and against the sentence, before it is weighed."""
         return gather(sentence, self._reader.view(source_text, question), self._embedder, self._reader.word_vectors)
 
+    @staticmethod
+    def _scattered(evidence: Evidence) -> str:
+        """The objection to a short sentence whose few words the source has only far apart: "Hyro helps with cancer"."""
+        features = evidence.features
+        if evidence.content <= _SHORT and features.coverage - features.together > _APART:
+            return "the source says these words of different things"
+        return ""
+
     def foreign(self, text: str, source_text: str, question: str) -> str:
         """The objection to a name or number in `text` that the source does not have, or ""."""
         items, view = tokens(text), self._reader.view(source_text, question)
@@ -74,7 +87,7 @@ class Verifier:
         if not evidence.content:
             return Support.none("it says nothing that could be checked")
         score = self._weights.score(evidence)
-        reason = evidence.objection
+        reason = evidence.objection or self._scattered(evidence)
         if reason:
             score = min(score, self._weights.threshold / 2)
         elif score < self._weights.threshold:
