@@ -5,21 +5,23 @@ question + history ─ stand-alone question ─ search ─ enough evidence? ─ 
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from collections.abc import Generator as Steps
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 from threading import Thread
 
+from rag_faq.errors import EngineError
 from rag_faq.generation import replies
-from rag_faq.generation.gate import Gate, Judged
+from rag_faq.generation.finding import Finder, Found
+from rag_faq.generation.gate import Gate
 from rag_faq.generation.generator import Generator, Sampling
 from rag_faq.generation.orders import without_orders
 from rag_faq.generation.prompt import answer_prompt, prefix_prompt
-from rag_faq.generation.rewrite import Rewriter
-from rag_faq.generation.select import interleave, number_sources
-from rag_faq.generation.verbatim import own_question, verbatim_text
+from rag_faq.generation.select import number_sources
+from rag_faq.generation.verbatim import verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
 from rag_faq.grounding.verify import Verifier
@@ -32,7 +34,6 @@ from rag_faq.records import (
     ModelInfo,
     Outcome,
     Related,
-    Source,
     SourcesFound,
     TextDelta,
     Timings,
@@ -40,13 +41,12 @@ from rag_faq.records import (
 from rag_faq.retrieval import query
 from rag_faq.retrieval.retriever import Retriever
 
+log = logging.getLogger(__name__)
+
 _NEAREST = 3  # questions that a refusal names
 _PREPARED = 200  # entries whose sentences are embedded ahead
-_LOOK_AT = 10  # entries of a search that are looked at
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal.
 _SURE = 0.82
-# A further entry joins the first one when it is at least this share as probable, and this share of its score.
-_AS_PROBABLE, _AS_NEAR = 0.8, 0.87
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,6 @@ class Options:
     strictness: float = 0.5
     max_new_tokens: int = 384
     max_question_chars: int = 8000
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search came to: the stand-alone question, its parts with their hits, and the verdict on each."""
-
-    searched: str
-    hits: tuple[Hit, ...]
-    sources: tuple[Source, ...]
-    evidence: float
-    open_parts: tuple[str, ...]  # parts of the question that the FAQ does not answer
-    timings: Timings
-    own: bool = False  # the question is an entry's own
 
 
 class FaqChatbot:
@@ -96,8 +83,7 @@ class FaqChatbot:
         self._verifier = verifier
         self._generator = generator
         self._cut = cut or (lambda hit: hit.entry.answer)
-        self.gate = Gate(generator, self._cut)
-        self._rewriter = Rewriter(generator)
+        self._finder = Finder(retriever, generator, self._cut)
         self._closing = Flag()
         self._preparing: Thread | None = None
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
@@ -111,6 +97,11 @@ class FaqChatbot:
     def model(self) -> ModelInfo:
         """Which weights answer, on which device."""
         return self._model
+
+    @property
+    def gate(self) -> Gate:
+        """What judges whether an entry answers a question."""
+        return self._finder.gate
 
     @property
     def index_fingerprint(self) -> str:
@@ -129,10 +120,11 @@ class FaqChatbot:
 
     def find(self, question: str, history: History = ()) -> tuple[str, tuple[Hit, ...]]:
         """The stand-alone question that was searched for, and its hits."""
-        text = without_orders(query.plain(question))
-        if not query.has_words(text):
+        text, problem = self._question(question)
+        if problem:
             return text, ()
-        return self._search(self._rewriter.stand_alone(text, history))
+        searched = self._finder.search(text, history)
+        return searched.text, searched.hits
 
     def ask(self, question: str, history: History = (), cancel: Flag | None = None) -> Answer:
         """The answer to one question. `history` is the conversation so far: (role, text) pairs, oldest first."""
@@ -142,21 +134,25 @@ class FaqChatbot:
         raise AssertionError("a stream ends with an Answer")
 
     def stream(self, question: str, history: History = (), cancel: Flag | None = None) -> Iterator[Event]:
-        """`SourcesFound`, then `TextDelta`s, then the `Answer`.
+        """`SourcesFound` (twice where the sources are still to be judged), then `TextDelta`s, then the `Answer`.
 
         Closing the iterator, or setting `cancel`, stops the model within one token. With `cancel`, what was written so
         far is still checked and given as the `Answer`. Nothing is raised for a question that cannot be worked on:
         that is a refusal which says why.
         """
         start = time.perf_counter()
-        problem = self._problem(question)
+        text, problem = self._question(question)
         if problem:
             yield SourcesFound((), question)
             yield self._refuse(question, question, problem, Timings(total_s=time.perf_counter() - start))
             return
-        found = self._find(without_orders(query.plain(question)), history)
+        searched = self._finder.search(text, history)
+        most = self.options.max_sources
+        if searched.own is None:
+            yield SourcesFound(self._finder.candidates(searched, most), searched.text, settled=False)
+        found = self._finder.settle(searched, self.options.strictness, most)
         style = self._style(found)
-        yield SourcesFound(found.sources if style != "refused" else (), found.searched)
+        yield SourcesFound(found.sources, found.searched)
         if style == "refused":
             answer = self._not_in_faq(question, found)
         elif style == "verbatim":
@@ -192,72 +188,17 @@ class FaqChatbot:
 
     # -- the stages ---------------------------------------------------------------------------------------------
 
-    def _problem(self, question: str) -> str:
-        """Why the question cannot be worked on; empty when it can."""
+    def _question(self, question: str) -> tuple[str, str]:
+        """What is to be answered, and why that cannot be worked on; the second is empty when it can."""
         if not question.strip():
-            return replies.EMPTY_QUESTION
+            return question, replies.EMPTY_QUESTION
         if len(question) > self.options.max_question_chars:
-            return replies.too_long(len(question), self.options.max_question_chars)
-        if not query.has_words(query.plain(question)):
-            return replies.NO_WORDS
-        return "" if query.has_words(without_orders(query.plain(question))) else replies.ONLY_ORDERS
-
-    def _search(self, question: str) -> tuple[str, tuple[Hit, ...]]:
-        """The question that was really searched for, and its hits: of a long text, the sentence that finds most."""
-        searches = [(text, self._retriever.search(text, _LOOK_AT)) for text in query.candidates(question)]
-        return max(searches, key=lambda pair: pair[1][0].score if pair[1] else 0.0)
-
-    def _find(self, question: str, history: History) -> Found:
-        """Stand-alone question, search, verdict on the entries, sources."""
-        start = time.perf_counter()
-        standalone = self._rewriter.stand_alone(question, history)
-        rewritten = time.perf_counter()
-        searched, hits = self._search(standalone)
-        pieces = query.parts(searched)
-        searches = [(piece, self._retriever.search(piece, _LOOK_AT)) for piece in pieces] if len(pieces) > 1 else []
-        retrieved = time.perf_counter()
-        own = own_question(searched, hits)
-        if own is not None:  # nothing to be judged: the question is in the FAQ
-            timings = Timings(rewrite_s=rewritten - start, retrieve_s=retrieved - rewritten)
-            return Found(searched, hits, number_sources((own,), self._cut), 1.0, (), timings, own=True)
-        judged = self.gate.judge(searched, hits)
-        rankings = [self._enough(judged)]
-        open_parts: tuple[str, ...] = ()
-        if searches:
-            parts = [(text, self._enough(self.gate.judge(text, found))) for text, found in searches]
-            covered = [ranking for _, ranking in parts if ranking]
-            if covered:
-                rankings = covered
-                open_parts = tuple(text for text, ranking in parts if not ranking)
-        chosen = interleave([[item.hit for item in ranking] for ranking in rankings], self.options.max_sources)
-        best = max((item.probability for ranking in (judged, *rankings) for item in ranking), default=0.0)
-        return Found(
-            searched=searched,
-            hits=hits,
-            sources=number_sources(chosen, self._cut),
-            evidence=best,
-            open_parts=open_parts,
-            timings=Timings(
-                rewrite_s=rewritten - start,
-                retrieve_s=retrieved - rewritten,
-                gate_s=time.perf_counter() - retrieved,
-            ),
-        )
-
-    def _enough(self, judged: Sequence[Judged]) -> tuple[Judged, ...]:
-        """The entries with enough evidence. The first one suffices, unless others come close to it."""
-        if not judged or judged[0].probability < self.options.strictness:
-            return ()
-        first = judged[0]
-        return tuple(
-            item
-            for item in judged
-            if item is first
-            or (
-                item.probability >= max(self.options.strictness, _AS_PROBABLE * first.probability)
-                and item.hit.score >= _AS_NEAR * first.hit.score
-            )
-        )
+            return question, replies.too_long(len(question), self.options.max_question_chars)
+        text = query.plain(question)
+        if not query.has_words(text):
+            return text, replies.NO_WORDS
+        text = without_orders(text)
+        return text, "" if query.has_words(text) else replies.ONLY_ORDERS
 
     def _style(self, found: Found) -> str:
         """`refused`, `verbatim` or `composed`."""
@@ -277,21 +218,27 @@ class FaqChatbot:
     # -- the outcomes -------------------------------------------------------------------------------------------
 
     def _compose(self, question: str, found: Found, cancel: Flag | None, start: float) -> Steps[Event, None, Answer]:
-        """Let the model write, give its words on as they come, and check what it wrote."""
+        """Let the model write, give its words on as they come, and check what it wrote.
+
+        Where the model breaks down, the first source is given as it stands.
+        """
         assert self._generator is not None
-        generation = self._generator.generate(
-            answer_prompt(found.searched, found.sources), Sampling(max_tokens=self.options.max_new_tokens), cancel
-        )
+        prompt = answer_prompt(found.searched, found.sources)
         written: list[str] = []
         first: float | None = None
         try:
-            for piece in generation:
-                if first is None:
-                    first = time.perf_counter() - start
-                written.append(piece)
-                yield TextDelta(piece)
-        finally:
-            generation.close()
+            generation = self._generator.generate(prompt, Sampling(max_tokens=self.options.max_new_tokens), cancel)
+            try:
+                for piece in generation:
+                    if first is None:
+                        first = time.perf_counter() - start
+                    written.append(piece)
+                    yield TextDelta(piece)
+            finally:
+                generation.close()
+        except EngineError as error:
+            log.warning("answering in the FAQ's own words: %s", error)
+            return self._verbatim(question, found, f"{replies.MODEL_FAILED} {error}")
         stats = generation.stats
         timings = replace(
             found.timings,

@@ -161,10 +161,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """First event of a stream: what was found, before the model writes a word. Empty for a refusal."""
+    """What was found, before the model writes a word. It may come twice in a stream: the last one counts.
+
+    Not `settled`: what the search found, at once, while it is still judged whether it answers the question. Settled:
+    what the answer is written from; empty for a refusal.
+    """
 
     sources: tuple[Source, ...]
     searched: str
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 from small_faq import pet_chatbot
 
 from rag_faq.chatbot import Options
+from rag_faq.errors import EngineError
 from rag_faq.generation import replies
 from rag_faq.records import Answer, SourcesFound, TextDelta
 from rag_faq.testing import ScriptedGenerator
@@ -35,9 +36,12 @@ def test_an_answer_is_written_checked_and_cited(tmp_path):
 def test_a_stream_is_sources_then_words_then_the_answer(tmp_path):
     model = ScriptedGenerator("Grown dogs sleep twelve hours a day.", choices=yes)
     events = list(pet_chatbot(tmp_path, model).stream("For how many hours do grown dogs sleep?"))
-    assert [type(e) for e in events] == [SourcesFound, *[TextDelta] * 7, Answer]
-    assert [s.entry.number for s in events[0].sources] == [2]
-    assert "".join(e.text for e in events[1:-1]) == "Grown dogs sleep twelve hours a day."
+    assert [type(e) for e in events] == [SourcesFound, SourcesFound, *[TextDelta] * 7, Answer]
+    assert [event.settled for event in events[:2]] == [False, True]
+    assert events[0].sources[0].entry.number == 2  # with the entries that come next: nothing is judged yet
+    assert len(events[0].sources) == 3
+    assert [s.entry.number for s in events[1].sources] == [2]
+    assert "".join(e.text for e in events[2:-1]) == "Grown dogs sleep twelve hours a day."
 
 
 def test_the_faqs_own_question_gets_its_own_words(tmp_path):
@@ -143,7 +147,7 @@ def test_cancelling_keeps_what_was_written(tmp_path):
     for count, event in enumerate(
         pet_chatbot(tmp_path, model).stream("How many hours do grown dogs sleep?", (), cancel)
     ):
-        if count == 7:  # the first sentence is out
+        if count == 8:  # the first sentence is out
             cancel.set()
         if isinstance(event, Answer):
             answer = event
@@ -158,9 +162,31 @@ def test_leaving_the_stream_stops_the_model(tmp_path):
     generate = model.generate
     model.generate = lambda *args: started.append(generate(*args)) or started[-1]  # type: ignore[func-returns-value]
     stream = pet_chatbot(tmp_path, model).stream("How many hours do grown dogs sleep?")
-    next(stream), next(stream)
+    next(stream), next(stream), next(stream)
     stream.close()
     assert list(started[0]) == []
+
+
+def test_a_model_that_breaks_down_while_writing_gives_way_to_the_faqs_own_text(tmp_path):
+    model = ScriptedGenerator("Grown dogs sleep twelve hours a day.", choices=yes)
+
+    def broken(*_args):
+        raise EngineError("The server is gone")
+
+    model.generate = broken  # type: ignore[method-assign]
+    answer = pet_chatbot(tmp_path, model).ask("How many hours do grown dogs sleep?")
+    assert answer.outcome == "verbatim"
+    assert answer.sources[0].entry.number == 2
+    assert answer.note == f"{replies.MODEL_FAILED} The server is gone"
+
+
+def test_a_model_that_breaks_down_while_judging_leaves_the_verdict_to_the_search(tmp_path):
+    def broken(_prompt, _options):
+        raise EngineError("The server is gone")
+
+    model = ScriptedGenerator("Grown dogs sleep twelve hours a day.", choices=broken)
+    answer = pet_chatbot(tmp_path, model).ask("How many hours do grown dogs sleep?")
+    assert answer.text == "Grown dogs sleep twelve hours a day. [1]"
 
 
 def test_strictness_moves_the_line(tmp_path):

@@ -13,6 +13,7 @@ ONLY_ORDERS = "I only answer questions from the FAQ, and found none in that. Ple
 STOPPED = "Stopped before the end."
 NO_MODEL = "No language model is at hand, so this is the FAQ's own text."
 OWN_QUESTION = "This is the FAQ's own question, so this is the FAQ's own answer."
+MODEL_FAILED = "The language model broke down, so this is the FAQ's own text."
 ASKED_VERBATIM = "This is the FAQ's own text, as the settings ask for."
 NOTHING_HELD = "The model's wording could not be checked against the FAQ, so this is the FAQ's own text."
 # How a model says that the text does not answer.

@@ -1,0 +1,131 @@
+"""From a question to the sources of its answer: stand-alone question, search, verdict on the entries, choice."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rag_faq.errors import EngineError
+from rag_faq.generation.gate import Gate, Judged
+from rag_faq.generation.generator import Generator
+from rag_faq.generation.rewrite import Rewriter
+from rag_faq.generation.select import interleave, number_sources
+from rag_faq.generation.verbatim import own_question
+from rag_faq.records import History, Hit, Source, Timings
+from rag_faq.retrieval import query
+from rag_faq.retrieval.retriever import Retriever
+
+log = logging.getLogger(__name__)
+
+_LOOK_AT = 10  # entries of a search that are looked at
+# A further entry joins the first one when it is at least this share as probable, and this share of its score.
+_AS_PROBABLE, _AS_NEAR = 0.8, 0.87
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What the search came to, before the model was asked anything."""
+
+    text: str  # the stand-alone question that was searched for
+    hits: tuple[Hit, ...]
+    parts: tuple[tuple[str, tuple[Hit, ...]], ...]  # of a question in several parts, each with its own hits
+    own: Hit | None  # the entry whose own question this is
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the answer is to be written from, and how probable it is that the FAQ answers at all."""
+
+    searched: str
+    hits: tuple[Hit, ...]
+    sources: tuple[Source, ...]
+    evidence: float
+    open_parts: tuple[str, ...]  # parts of the question that the FAQ does not answer
+    timings: Timings
+    own: bool = False  # the question is an entry's own
+
+
+class Finder:
+    """Searches and judges. Safe to use from many threads."""
+
+    def __init__(self, retriever: Retriever, generator: Generator | None, cut: Callable[[Hit], str]) -> None:
+        """`cut` gives the part of an entry's answer that the model is shown."""
+        self._retriever = retriever
+        self._rewriter = Rewriter(generator)
+        self._cut = cut
+        self.gate = Gate(generator, cut)
+
+    def search(self, question: str, history: History = ()) -> Searched:
+        """The stand-alone question and its hits. The model is asked only where the question needs rewriting."""
+        start = time.perf_counter()
+        standalone = self._rewriter.stand_alone(question, history)
+        rewritten = time.perf_counter()
+        text, hits = self._nearest(standalone)
+        own = own_question(text, hits)
+        pieces = query.parts(text) if own is None else ()
+        parts = [(piece, self._retriever.search(piece, _LOOK_AT)) for piece in pieces] if len(pieces) > 1 else []
+        timings = Timings(rewrite_s=rewritten - start, retrieve_s=time.perf_counter() - rewritten)
+        return Searched(text, hits, tuple(parts), own, timings)
+
+    def candidates(self, searched: Searched, most: int) -> tuple[Source, ...]:
+        """What can be shown at once, while the verdict is still open: the nearest entries."""
+        hits = searched.hits[:most] if searched.own is None else (searched.own,)
+        return number_sources(hits, self._cut)
+
+    def settle(self, searched: Searched, strictness: float, most: int) -> Found:
+        """The verdict: at most `most` sources, each with at least the probability `strictness`; none for a refusal."""
+        if searched.own is not None:  # nothing to be judged: the question is in the FAQ
+            sources = number_sources((searched.own,), self._cut)
+            return Found(searched.text, searched.hits, sources, 1.0, (), searched.timings, own=True)
+        start = time.perf_counter()
+        judged = self._judge(searched.text, searched.hits)
+        rankings = [_enough(judged, strictness)]
+        open_parts: tuple[str, ...] = ()
+        if searched.parts:
+            parts = [(text, _enough(self._judge(text, hits), strictness)) for text, hits in searched.parts]
+            covered = [ranking for _, ranking in parts if ranking]
+            if covered:
+                rankings = covered
+                open_parts = tuple(text for text, ranking in parts if not ranking)
+        chosen = interleave([[item.hit for item in ranking] for ranking in rankings], most)
+        best = max((item.probability for ranking in (judged, *rankings) for item in ranking), default=0.0)
+        return Found(
+            searched=searched.text,
+            hits=searched.hits,
+            sources=number_sources(chosen, self._cut),
+            evidence=best,
+            open_parts=open_parts,
+            timings=replace(searched.timings, gate_s=time.perf_counter() - start),
+        )
+
+    def _nearest(self, question: str) -> tuple[str, tuple[Hit, ...]]:
+        """The question that was really searched for, and its hits: of a long text, the sentence that finds most."""
+        searches = [(text, self._retriever.search(text, _LOOK_AT)) for text in query.candidates(question)]
+        return max(searches, key=lambda pair: pair[1][0].score if pair[1] else 0.0)
+
+    def _judge(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
+        """The gate's verdict; where the model breaks down, that of the search alone."""
+        try:
+            return self.gate.judge(question, hits)
+        except EngineError as error:
+            log.warning("judging by the search alone: %s", error)
+            return Gate(None, self._cut).judge(question, hits)
+
+
+def _enough(judged: Sequence[Judged], strictness: float) -> tuple[Judged, ...]:
+    """The entries with enough evidence. The first one suffices, unless others come close to it."""
+    if not judged or judged[0].probability < strictness:
+        return ()
+    first = judged[0]
+    return tuple(
+        item
+        for item in judged
+        if item is first
+        or (
+            item.probability >= max(strictness, _AS_PROBABLE * first.probability)
+            and item.hit.score >= _AS_NEAR * first.hit.score
+        )
+    )
