@@ -17,6 +17,8 @@
     ├── QuestionError             a question that cannot be worked on (empty, far too long)
     ├── CancelledError            the caller asked to stop
     ├── InputFileError            a line of a batch or question file that is malformed
+    ├── FeedbackError             the file of feedback cannot be used
+    │   └── UnknownAnswerError    feedback on an answer that is not kept
     └── ServeError                the web server cannot start (port taken)
 
 An error says what was found, what was expected where that helps, and the command that mends it.
@@ -108,6 +110,14 @@ class CancelledError(RagFaqError):
 
 class InputFileError(RagFaqError):
     """A line of a batch or question file is malformed."""
+
+
+class FeedbackError(RagFaqError):
+    """The file of feedback is damaged, is no such file, or is of a newer version."""
+
+
+class UnknownAnswerError(FeedbackError):
+    """Feedback on an answer that is not kept (any more)."""
 
 
 class ServeError(RagFaqError):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -36,7 +36,12 @@ class Settings(BaseSettings):
     """All settings of the chatbot. `Settings.load(**arguments)` turns a bad value into a `SettingsError`."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=PREFIX, env_ignore_empty=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
     )
     toml_path: ClassVar[Path | None] = None
 
@@ -79,6 +84,16 @@ class Settings(BaseSettings):
     state_cache_disk: bool = Field(True, description="Keep model states in the cache folder between starts.")
     host: str = Field("127.0.0.1", description="Address that the web app binds to.")
     port: int = Field(7860, ge=0, le=65535, description="Port of the web app; 0 takes a free one.")
+    feedback: bool = Field(
+        True, description="Keep questions, answers and thumbs on this machine, for `rag-faq gaps`; false keeps nothing."
+    )
+    feedback_file: Path | None = Field(
+        None, description="The SQLite file of what is kept; by default in the user's data folder."
+    )
+    feedback_days: int = Field(0, ge=0, description="Days after which what was kept is deleted; 0 keeps it.")
+    admin_password: SecretStr | None = Field(
+        None, min_length=1, description="Password of the page's tab for the owner; without one there is no such tab."
+    )
 
     @classmethod
     def load(cls, config: Path | None = None, **arguments: Any) -> Settings:
@@ -134,6 +149,14 @@ def _explain(error: ValidationError, path: Path) -> str:
         name = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             lines.append(f"`{name}` is no setting (given in {path} or as an argument)")
+        elif _is_secret(name):
+            lines.append(f"`{name}`, which is not shown here: {item['msg'].lower()}")
         else:
             lines.append(f"`{name}` = {item['input']!r}: {item['msg'].lower()}")
     return "; ".join(lines)
+
+
+def _is_secret(name: str) -> bool:
+    """Whether the setting holds something that must never be printed."""
+    field = Settings.model_fields.get(name.partition(".")[0])
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
