@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     gpu_layers: int | None = Field(
         None, ge=-1, description="Layers to put on the GPU: -1 all, 0 none; by default as many as fit."
     )
+    repack: bool = Field(
+        True, description="Arrange the weights anew for this processor at the start; `rag-faq doctor --bench` tells."
+    )
     state_cache_mb: int | None = Field(
         None, ge=0, description="Memory for kept model states; by default a share of what is free; 0 turns it off."
     )

@@ -93,14 +93,16 @@ class LlamaEngine:
         context_tokens: int = 4096,
         threads: int | None = None,
         gpu_layers: int | None = None,
+        repack: bool = True,
         state_budget_bytes: int | None = None,
         state_folder: Path | None = None,
     ) -> LlamaEngine:
         """Load a GGUF file.
 
         `threads`: by default the cores that this process may use. `gpu_layers`: -1 all, 0 none, by default as many as
-        fit. `state_budget_bytes`: memory for kept states, by default an eighth of what is free and 1 GiB at most; 0
-        keeps none. `state_folder`: where states are kept between starts; needs `sha256`, the hash of the file.
+        fit. `repack`: arrange the weights anew for this processor. `state_budget_bytes`: memory for kept states, by
+        default an eighth of what is free and 1 GiB at most; 0 keeps none. `state_folder`: where states are kept between
+        starts; needs `sha256`, the hash of the file.
 
         Raises EngineError for a file that cannot be loaded, or more than the free memory can hold.
         """
@@ -108,7 +110,7 @@ class LlamaEngine:
         found = gpus() if gpu_layers != 0 else ()
         if not found:
             _check_memory(file, context_tokens)
-        layout = Layout(context_tokens=context_tokens, threads=threads or usable_cores())
+        layout = Layout(context_tokens=context_tokens, threads=threads or usable_cores(), repack=repack)
         model, layers, device = _open(file, layout, gpu_layers, found)
         template = ChatTemplate(model.chat_template(), bos=model.mark("bos"), eos=model.mark("eos"))
         detail = [f"{layout.threads} threads" if layout.threads > 1 else "1 thread"]
@@ -127,6 +129,7 @@ class LlamaEngine:
         # What the values of a state depend on. Not the number of threads, nor the sizes of context and batches.
         fingerprint = "\n".join(
             [sha256, build_name(), "no flash attention, f16, unified, 2 sequences", device, str(layers)]
+            + ([] if repack else ["weights as in the file"])  # other kernels, which round otherwise
         )
         return cls(model, template, Worker(model, states, fingerprint), info)
 

@@ -43,6 +43,7 @@ class Layout:
     context_tokens: int
     threads: int
     gpu_layers: int = 0  # -1: all
+    repack: bool = True  # weights arranged anew for this processor, where llama.cpp has kernels for that
 
 
 class _Messages:
@@ -270,6 +271,7 @@ def _model_params(api: Any, layout: Layout) -> Any:
     params = api.llama_model_default_params()
     params.n_gpu_layers = layout.gpu_layers
     params.load_mode = api.LLAMA_LOAD_MODE_MMAP
+    params.use_extra_bufts = layout.repack
     return params
 
 
