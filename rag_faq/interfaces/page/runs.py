@@ -42,6 +42,7 @@ class Moment:
 
     phase: Phase
     sources: tuple[Source, ...] | None = None  # None before the search has ended
+    settled: bool = False  # whether the answer is written from exactly these sources
     searched: str = ""
     text: str = ""
     ahead: int = 0  # answers that wait before this one
@@ -98,7 +99,8 @@ class Run:
     async def _news(self) -> list[Event | None]:
         """The events that came since the last look; none when nothing came for a while.
 
-        The sources come by themselves: they are shown before the words, also when these are there already.
+        Sources come by themselves: what the search found is shown at once, and the sources before the words, also
+        when more is there already.
         """
         try:
             events = [await asyncio.wait_for(self._arrived.get(), _LOOK_S)]
@@ -110,7 +112,8 @@ class Run:
 
     def _after(self, moment: Moment, event: Event) -> Moment:
         if isinstance(event, SourcesFound):
-            return replace(moment, phase="reading", sources=event.sources, searched=event.searched)
+            found = {"sources": event.sources, "settled": event.settled, "searched": event.searched}
+            return replace(moment, phase="reading", **found)
         if isinstance(event, TextDelta):
             return replace(moment, phase="writing", text=moment.text + event.text, ahead=0)
         return replace(moment, phase="done", answer=event, words_a_second=self._speed(moment.text))
