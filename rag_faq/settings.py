@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -30,6 +31,16 @@ def _packaged(name: str) -> Path:
     here = Path(__file__).resolve().parent
     packaged = here / "data" / name
     return packaged if packaged.is_dir() else here.parent / name
+
+
+def _parted(value: Any) -> Any:
+    """`"a, b"` → ("a", "b"): a list of names as an environment variable or an argument gives it."""
+    if isinstance(value, str):
+        return tuple(name for part in value.split(",") if (name := part.strip()))
+    return value
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parted)]
 
 
 class Settings(BaseSettings):
@@ -87,6 +98,30 @@ class Settings(BaseSettings):
     state_cache_disk: bool = Field(True, description="Keep model states in the cache folder between starts.")
     host: str = Field("127.0.0.1", description="Address that the web app binds to.")
     port: int = Field(7860, ge=0, le=65535, description="Port of the web app; 0 takes a free one.")
+    api_keys: SecretStr | None = Field(
+        None, min_length=1, description="Keys of the HTTP doors, parted by commas; without any, these doors are open."
+    )
+    page_login: SecretStr | None = Field(
+        None, min_length=1, description="`user:password` that the page asks for; several parted by commas."
+    )
+    requests_per_minute: int = Field(
+        0, ge=0, description="The most requests a minute from one key or address at the HTTP doors; 0 sets no limit."
+    )
+    max_request_kb: int = Field(256, ge=1, le=65536, description="The largest request of the HTTP doors.")
+    max_waiting: int = Field(
+        32,
+        ge=0,
+        le=1000,
+        description="Questions that may wait in line at the HTTP doors; more are told when to come back.",
+    )
+    allowed_origins: Names = Field(
+        (), description="Other sites whose scripts may use the HTTP doors, parted by commas."
+    )
+    allowed_hosts: Names = Field(
+        (),
+        description="Names that this server has; by default any, and only its own where it is bound to this machine.",
+    )
+    log_questions: bool = Field(False, description="Write the questions that come over HTTP to the log.")
     feedback: bool = Field(
         True, description="Keep questions, answers and thumbs on this machine, for `rag-faq gaps`; false keeps nothing."
     )

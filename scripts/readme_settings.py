@@ -22,7 +22,7 @@ def table() -> str:
         value = field.get_default(call_default_factory=True)
         if isinstance(value, Path):  # shown as it is in a checkout
             value = "/".join(value.parts[-1:] if name == "corpus" else value.parts[-2:])
-        shown = "" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+        shown = "" if value is None or value == () else f"`{str(value).lower() if isinstance(value, bool) else value}`"
         rows.append(f"| `{name}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
 
