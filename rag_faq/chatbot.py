@@ -40,6 +40,7 @@ from rag_faq.records import (
 )
 from rag_faq.retrieval import query
 from rag_faq.retrieval.retriever import Retriever
+from rag_faq.retrieval.store import FaqIndex
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +90,14 @@ class FaqChatbot:
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
     @property
+    def index(self) -> FaqIndex:
+        """What is searched."""
+        return self._retriever.index
+
+    @property
     def entries(self) -> tuple[FaqEntry, ...]:
         """All entries of the index, in the documents' order."""
-        return self._retriever.index.entries
+        return self.index.entries
 
     @property
     def model(self) -> ModelInfo:

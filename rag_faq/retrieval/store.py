@@ -5,6 +5,7 @@ vectors.faiss   one vector a chunk
 lexical/        BM25 over the entries (entries/) and over the chunks (chunks/)
 entries.jsonl   the entries, in the corpus's order
 chunks.jsonl    the chunks; row i of the vectors is line i here
+map.json        the entries' places in the picture of the corpus; an index built before there was one has none
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ from rag_faq.retrieval import swap
 from rag_faq.retrieval.embedder import Embedder, Vectors
 from rag_faq.retrieval.lexical import LexicalIndex
 from rag_faq.retrieval.manifest import BUILD, MANIFEST, Manifest, manifest_text
+from rag_faq.retrieval.projection import EntryMap, draw
 from rag_faq.retrieval.vectors import FaissVectorIndex, VectorIndex
 
 VECTORS = "vectors.faiss"
 LEXICAL = "lexical"
 ENTRIES = "entries.jsonl"
 CHUNKS = "chunks.jsonl"
-OURS = frozenset({MANIFEST, VECTORS, LEXICAL, ENTRIES, CHUNKS})
+MAP = "map.json"
+OURS = frozenset({MANIFEST, VECTORS, LEXICAL, ENTRIES, CHUNKS, MAP})
 
 BATCH = 64
 LOCK_SECONDS = 600.0
@@ -55,6 +58,14 @@ class FaqIndex:
     vectors: VectorIndex  # row i belongs to chunks[i]
     lexical_entries: LexicalIndex  # row i belongs to entries[i]
     lexical_chunks: LexicalIndex  # row i belongs to chunks[i]
+    stored_map: EntryMap | None = None
+
+    def map(self) -> EntryMap:
+        """The picture of the corpus; drawn now where the index was built without one, which takes seconds."""
+        if self.stored_map is not None:
+            return self.stored_map
+        vectors = self.vectors.take(np.arange(self.vectors.size, dtype=np.int64))
+        return draw(self.entries, self.chunks, vectors)
 
     @property
     def fingerprint(self) -> str:
@@ -170,6 +181,7 @@ def _load(folder: Path, manifest: Manifest) -> FaqIndex:
             vectors=FaissVectorIndex.from_bytes(contents[VECTORS]),
             lexical_entries=LexicalIndex.load(folder / LEXICAL / "entries"),
             lexical_chunks=LexicalIndex.load(folder / LEXICAL / "chunks"),
+            stored_map=EntryMap.from_text(contents[MAP].decode(), manifest.entries) if MAP in contents else None,
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise IndexDamagedError(f"The index {folder} cannot be read: {error}", mend=BUILD) from error
@@ -236,6 +248,7 @@ def _write(building: Path, entries: Sequence[FaqEntry], chunks: Sequence[Chunk],
     (building / VECTORS).write_bytes(FaissVectorIndex.build(vectors).to_bytes())
     (building / ENTRIES).write_bytes(_to_lines(asdict(entry) for entry in entries))
     (building / CHUNKS).write_bytes(_to_lines(asdict(chunk) for chunk in chunks))
+    (building / MAP).write_text(draw(entries, chunks, vectors).to_text(), encoding="utf-8")
     written: dict[str, list[str]] = {}
     for chunk in chunks:
         if chunk.kind == "written":
