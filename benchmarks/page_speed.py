@@ -16,11 +16,11 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from playwright.sync_api import Page
-from scripts.browser import chromium, open_page, seconds_to_sources
 
 from rag_faq.assembly import load_chatbot
 from rag_faq.interfaces.gradio_app import running
 from rag_faq.settings import Settings
+from scripts.browser import chromium, open_page, seconds_to_sources
 
 # The other browser's question: answered by the model, at length.
 LONG = "Please explain in detail what all the challenges in training such generative models are"

@@ -166,9 +166,10 @@ def _principal(vectors: Vectors) -> NDArray[np.float32]:
 
 
 def _into_square(flat: Places) -> Places:
+    """Shrunk or stretched alike in both directions, so that near stays near, and put in the middle."""
     low, high = flat.min(axis=0), flat.max(axis=0)
-    size = high - low
-    scaled: Places = np.where(size > 1e-9, (flat - low) / np.where(size > 1e-9, size, 1), 0.5)
+    size = float((high - low).max())
+    scaled: Places = 0.5 + (flat - (low + high) / 2) / size if size > 1e-9 else np.full_like(flat, 0.5)
     return scaled
 
 
@@ -205,7 +206,7 @@ def _names(groups: Sequence[Sequence[FaqEntry]]) -> list[tuple[str, ...]]:
     total = sum(spread_of, Counter[str]())
     count = sum(len(group) for group in groups)
     names = []
-    for group, weight, entries_with in zip(groups, weights, spread_of, strict=True):
+    for weight, entries_with in zip(weights, spread_of, strict=True):
         value = {term: w * math.log(1 + count / total[term] ** 1.5) for term, w in weight.items()}
         value = {term: v for term, v in value.items() if term not in framing} or value
         shared = [term for term in value if entries_with[term] > 1 and 2 * total[term] <= count]
