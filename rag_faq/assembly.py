@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]  # (done, total)
 
+SERVER = "openai:"  # begins the setting llm where the model is behind a server
+
 # What of the context is left for the question and the chat template's own tokens.
 _QUESTION_TOKENS = 700
 
@@ -52,6 +54,8 @@ def load_generator(settings: Settings) -> Generator | NoModel:
     """The language model of the settings, or why there is none: the chatbot works without, in the FAQ's own words."""
     if settings.llm == "none":
         return NoModel("The setting llm is `none`.")
+    if settings.llm.startswith(SERVER):
+        return _connect(settings)
     from rag_faq.generation.engine import LlamaEngine
 
     try:
@@ -67,6 +71,18 @@ def load_generator(settings: Settings) -> Generator | NoModel:
             state_budget_bytes=None if settings.state_cache_mb is None else settings.state_cache_mb * 2**20,
             state_folder=state_folder(settings) if settings.state_cache_disk else None,
         )
+    except ModelError as error:
+        log.warning("answering without a language model: %s", error)
+        return NoModel(str(error))
+
+
+def _connect(settings: Settings) -> Generator | NoModel:
+    from rag_faq.generation.openai_server import OpenAIServer
+    from rag_faq.generation.openai_wire import parse_address
+
+    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else ""
+    try:
+        return OpenAIServer.connect(parse_address(settings.llm), api_key=key, context_tokens=settings.context_tokens)
     except ModelError as error:
         log.warning("answering without a language model: %s", error)
         return NoModel(str(error))

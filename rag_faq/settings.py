@@ -68,8 +68,12 @@ class Settings(BaseSettings):
     embedder: str = Field("all-MiniLM-L6-v2", description="Embedder: a catalog name or a sentence-transformers folder.")
     llm: str = Field(
         "qwen2.5-coder-1.5b-instruct-q4_k_m",
-        description="Language model: a catalog name, a GGUF file, `hub:REPO/FILE`, or `none`.",
+        description=(
+            "Language model: a catalog name, a GGUF file, `hub:REPO/FILE`, `none`, or "
+            "`openai:http://HOST:PORT/v1#MODEL`: a server."
+        ),
     )
+    llm_api_key: SecretStr | None = Field(None, min_length=1, description="Key for a model behind a server.")
     answer_style: Literal["auto", "composed", "verbatim"] = Field(
         "auto",
         description=(
