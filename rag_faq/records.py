@@ -84,6 +84,7 @@ class Prompt:
 
     messages: tuple[Message, ...]
     sources: tuple[Source, ...] = ()
+    fresh: int = 1  # how many of the last segments belong to this question alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def test_a_model_that_says_there_is_no_answer_is_believed(tmp_path):
 
 def test_only_the_covered_part_is_answered_and_the_rest_is_named(tmp_path):
     def about_dogs(prompt, options):
-        return (0.99, 0.01) if "dogs" in prompt.messages[1].segments[-1] else (0.01, 0.99)
+        return (0.99, 0.01) if "dogs" in prompt.messages[1].segments[-2] else (0.01, 0.99)
 
     model = ScriptedGenerator("Grown dogs sleep twelve hours a day.", choices=about_dogs)
     answer = pet_chatbot(tmp_path, model).ask("How many hours do grown dogs sleep? Who won the election in Peru?")

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _MOST_STATE_BYTES = 2**30  # of memory, where the setting leaves it open
 _WORK_BYTES = 128 * 2**20  # that llama.cpp takes beside weights and context
 _MOST_DISK_BYTES = 2 * 2**30
+_MOST_PASSING_BYTES = 16 * 2**20  # of the memory for states, for those that hold a question
 _LOOK_S = 0.05  # how often a caller who waits looks whether it was cancelled
 
 
@@ -244,4 +245,5 @@ def _states(budget: int | None, folder: Path | None) -> StateStore | None:
         free = available_memory()
         budget = _MOST_STATE_BYTES if free is None else min(_MOST_STATE_BYTES, free // 8)
     disk = None if folder is None else DiskStates(folder, _MOST_DISK_BYTES)
-    return StateStore(MemoryStates(budget), disk)
+    passing = min(_MOST_PASSING_BYTES, budget // 8)
+    return StateStore(MemoryStates(budget - passing), disk, MemoryStates(passing))

@@ -1,7 +1,8 @@
 """Builds the prompts. The only place that knows in which order the parts of a prompt stand.
 
 Nothing that changes from question to question stands before the sources, so that the model's state after
-[system][source 1] … can be kept and used again. Each source is one segment; the question is the last.
+[system][source 1] … can be kept and used again. Each source is one segment, and so is the question; what the gate asks
+about it comes behind it, so that the answer starts from the state after the question that the gate left.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ def _source_segment(source: Source) -> str:
     return f"FAQ text:\n{source.entry.question}\n{text}\n\n"
 
 
-def _over_sources(sources: Sequence[Source], last: str) -> Prompt:
-    segments = (*(_source_segment(source) for source in sources), last)
+def _over_sources(sources: Sequence[Source], *fresh: str) -> Prompt:
+    segments = (*(_source_segment(source) for source in sources), *fresh)
     return Prompt(
         messages=(Message("system", (_text("answer"),)), Message("user", segments)),
         sources=tuple(sources),
+        fresh=len(fresh),
     )
 
 
@@ -45,8 +47,8 @@ def answer_prompt(question: str, sources: Sequence[Source]) -> Prompt:
 
 
 def gate_prompt(question: str, sources: Sequence[Source]) -> Prompt:
-    """Asks whether `sources` answer `question`, yes or no. Shares its kept states with `answer_prompt`."""
-    return _over_sources(sources, f"{_QUESTION}{question}\n{_text('gate')}")
+    """Asks whether `sources` answer `question`, yes or no. It is `answer_prompt` up to the end of the question."""
+    return _over_sources(sources, f"{_QUESTION}{question}", f"\n{_text('gate')}")
 
 
 def prefix_prompt(sources: Sequence[Source]) -> Prompt:

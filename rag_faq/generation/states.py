@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from rag_faq.generation.llama import State
-from rag_faq.generation.template import TokenisedPrompt, chain
+from rag_faq.generation.template import TokenisedPrompt
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,13 @@ _SPARE = 256 * 2**20  # bytes that are left free on the disk
 
 
 def state_keys(fingerprint: str, prompt: TokenisedPrompt) -> list[str]:
-    """The keys of the prompt's parts, first to last, 64 hex digits each. `fingerprint` names model, build, context."""
+    """The keys of the prompt's parts, the passing ones last, 64 hex digits each.
+
+    `fingerprint` names model, build and context.
+    """
     keys: list[str] = []
     before = hashlib.sha256(fingerprint.encode()).digest()
-    for start, end in chain(prompt):
+    for start, end in prompt.parts:
         before = hashlib.sha256(before + np.array(prompt.tokens[start:end], dtype="<i4").tobytes()).digest()
         keys.append(before.hex())
     return keys
@@ -198,21 +201,30 @@ class DiskStates:
 
 
 class StateStore:
-    """States in memory, and, if there is a folder for them, on disk."""
+    """States in memory, and, if there is a folder for them, on disk; those of questions in memory alone.
 
-    def __init__(self, memory: MemoryStates, disk: DiskStates | None = None) -> None:
+    `passing` has a budget of its own, so that questions, of which there is no end, push nothing else out.
+    """
+
+    def __init__(
+        self, memory: MemoryStates, disk: DiskStates | None = None, passing: MemoryStates | None = None
+    ) -> None:
         self.memory = memory
+        self.passing = MemoryStates(0) if passing is None else passing
         self._disk = disk
         self._unwritten: OrderedDict[str, None] = OrderedDict()
 
     def __contains__(self, key: str) -> bool:
-        return key in self.memory or (self._disk is not None and key in self._disk)
+        return key in self.memory or key in self.passing or (self._disk is not None and key in self._disk)
 
-    def known(self, keys: Sequence[str]) -> list[State]:
-        """The states of the leading keys, up to the first that is not kept."""
+    def known(self, keys: Sequence[str], *, evict: bool = True) -> list[State]:
+        """The states of the leading keys, up to the first that is not kept.
+
+        What comes from the disk stays in memory; with `evict=False` only if there is room.
+        """
         states: list[State] = []
         for key in keys:
-            state = self._get(key)
+            state = self._get(key, evict=evict)
             if state is None:
                 break
             states.append(state)
@@ -233,9 +245,14 @@ class StateStore:
             return True
         return self._disk.add(key, state, evict=evict)
 
+    def add_passing(self, key: str, state: State) -> bool:
+        """Keep it for a short while. False when it is larger than all the room for such states."""
+        return self.passing.add(key, state)
+
     def drop(self, key: str) -> None:
         """Throw it out everywhere."""
         self.memory.remove(key)
+        self.passing.remove(key)
         if self._disk is not None:
             self._disk.remove(key)
 
@@ -249,11 +266,13 @@ class StateStore:
                 most = None if most is None else most - 1
         return not self._unwritten
 
-    def _get(self, key: str) -> State | None:
+    def _get(self, key: str, *, evict: bool) -> State | None:
         state = self.memory.get(key)
+        if state is None:
+            state = self.passing.get(key)
         if state is None and self._disk is not None:
             state = self._disk.get(key)
-            if state is not None and state.nbytes <= self.memory.budget:
+            if state is not None and (self.memory.fits(state.nbytes) or (evict and state.nbytes <= self.memory.budget)):
                 state = np.array(state)  # away from the file, which may change or go
                 self.memory.add(key, state)
         return state

@@ -67,11 +67,19 @@ class Vocabulary(Protocol):
 class TokenisedPrompt:
     """The tokens of a prompt, and the lengths of the prefixes whose states may be kept.
 
-    `cuts` ascend, are multiples of ALIGNMENT, and lie at least SHORTEST tokens apart and before the end.
+    `cuts` ascend, are multiples of ALIGNMENT, and lie at least SHORTEST tokens apart and before the end. `passing` go
+    on in the same way: prefixes that hold the question, and so are of use for a short while.
     """
 
     tokens: tuple[int, ...]
     cuts: tuple[int, ...]
+    passing: tuple[int, ...] = ()
+
+    @property
+    def parts(self) -> list[tuple[int, int]]:
+        """What may be kept, one part after the other: (start, end) in tokens."""
+        ends = (*self.cuts, *self.passing)
+        return list(zip((0, *ends), ends, strict=False))
 
 
 class ChatTemplate:
@@ -123,29 +131,48 @@ class ChatTemplate:
 def tokenise_prompt(prompt: Prompt, template: ChatTemplate, vocabulary: Vocabulary) -> TokenisedPrompt:
     """The tokens of `prompt`, the same for a cold run and for one that starts from kept states.
 
-    Before every segment but the first there is a cut, unless too little stands since the one before. Newlines fill up
-    to a cut; they fill the last part too, where it would be too short.
+    Before every segment up to the first fresh one there is a cut, unless too little stands since the one before.
+    Newlines fill up to a cut; they fill the last part too, where it would be too short. After each fresh segment there
+    is a passing cut, for which nothing is filled: it lies a few tokens before the segment's end, at the same place
+    whatever follows.
     """
     segments = [segment for message in prompt.messages for segment in message.segments]
     texts = template.between(tuple((message.role, len(message.segments)) for message in prompt.messages))
     newline = vocabulary.tokenise("\n", special=False)[-1]
+    closing = vocabulary.tokenise(texts[-1], special=True)
     tokens = vocabulary.tokenise(texts[0], special=True)
     if vocabulary.bos is not None and tokens[:1] != [vocabulary.bos]:
         tokens.insert(0, vocabulary.bos)
     cuts: list[int] = []
+    fresh_ends: list[int] = []
     for i, segment in enumerate(segments):
         if i > 0:
             tokens += vocabulary.tokenise(texts[i], special=True)
-            if len(tokens) - (cuts[-1] if cuts else 0) >= SHORTEST:
+            if i <= len(segments) - prompt.fresh and len(tokens) - (cuts[-1] if cuts else 0) >= SHORTEST:
                 tokens += [newline] * (-len(tokens) % ALIGNMENT)
                 cuts.append(len(tokens))
         end = len(tokens)
         tokens += plain_tokens(segment, vocabulary)
-    tokens += vocabulary.tokenise(texts[-1], special=True)
+        if i >= len(segments) - prompt.fresh:
+            fresh_ends.append(len(tokens))
+    tokens += closing
     short = SHORTEST - (len(tokens) - (cuts[-1] if cuts else 0))
     if short > 0:
         tokens[end:end] = [newline] * short
-    return TokenisedPrompt(tuple(tokens), tuple(cuts))
+        fresh_ends.pop()
+    return TokenisedPrompt(tuple(tokens), tuple(cuts), _passing(cuts, fresh_ends, len(closing)))
+
+
+def _passing(cuts: Sequence[int], ends: Sequence[int], closing: int) -> tuple[int, ...]:
+    """Cuts near the ends of the fresh segments, with SHORTEST tokens behind each even if only `closing` ones follow."""
+    last, passing = cuts[-1] if cuts else 0, []
+    for end in ends:
+        cut = end - max(0, SHORTEST - closing)
+        cut -= cut % ALIGNMENT
+        if cut - last >= SHORTEST:
+            passing.append(cut)
+            last = cut
+    return tuple(passing)
 
 
 def plain_tokens(text: str, vocabulary: Vocabulary) -> list[int]:
@@ -200,8 +227,3 @@ def _refuse(message: str) -> NoReturn:
 
 def _today(form: str) -> str:
     return datetime.datetime.now().astimezone().strftime(form)
-
-
-def chain(prompt: TokenisedPrompt) -> Sequence[tuple[int, int]]:
-    """The parts of the prompt that are kept, one after the other: (start, end) in tokens."""
-    return list(zip((0, *prompt.cuts), prompt.cuts, strict=False))

@@ -217,25 +217,36 @@ class Worker:
         if stop():
             raise _Interrupted
         keys = state_keys(self._fingerprint, prompt)
-        position = self._restore(prompt, keys)
+        if ahead is not None:
+            keys = keys[: len(prompt.cuts)]
+        position = self._restore(prompt, keys, evict=ahead is None)
         if job is not None:
             job.stats = replace(job.stats, cached_tokens=position)
-        for key, end in zip(keys, prompt.cuts, strict=True):
+        for key, end in zip(keys, prompt.cuts, strict=False):
             if end > position:
                 self._read_part(prompt, (position, end), stop, ahead)
                 kept = self._keep(key, (position, end), evict=ahead is None)
                 if ahead is not None and not kept:
                     raise _Interrupted
                 position = end
-        if job is not None:
-            self._read_part(prompt, (position, len(prompt.tokens)), stop, None)
+        if job is None:
+            return
+        # Behind the last passing cut comes no more than the closing of the message: nothing goes on from there but the
+        # very same prompt, which is not worth another batch.
+        for key, end in list(zip(keys[len(prompt.cuts) :], prompt.passing, strict=True))[:-1]:
+            if end > position:
+                self._read_part(prompt, (position, end), stop, None)
+                self._keep_passing(key, (position, end))
+                position = end
+        self._read_part(prompt, (position, len(prompt.tokens)), stop, None)
 
-    def _restore(self, prompt: TokenisedPrompt, keys: Sequence[str]) -> int:
+    def _restore(self, prompt: TokenisedPrompt, keys: Sequence[str], *, evict: bool) -> int:
         """Put back the states that are kept of the prompt; gives the number of tokens that they make up."""
         self._model.clear()
         position = 0
         if self._states is not None:
-            for key, end, state in zip(keys, prompt.cuts, self._states.known(keys), strict=False):
+            known = self._states.known(keys, evict=evict)
+            for key, (_, end), state in zip(keys, prompt.parts, known, strict=False):
                 if not self._model.restore(state):
                     self._states.drop(key)
                     break
@@ -268,6 +279,10 @@ class Worker:
             log.debug("no memory for a state of %d tokens", part[1] - part[0])
             return False
 
+    def _keep_passing(self, key: str, part: tuple[int, int]) -> None:
+        if self._states is not None:
+            self._states.add_passing(key, self._model.state(*part))
+
     def _fill_one(self, ahead: _Ahead) -> None:
         """Fill one prompt's states, unless a caller comes. When there is no room left, nothing more is filled."""
         prompt = ahead.make()
@@ -287,7 +302,9 @@ class Worker:
                 self._ahead.popleft()
 
     def _known(self, prompt: TokenisedPrompt) -> bool:
-        return self._states is not None and all(key in self._states for key in state_keys(self._fingerprint, prompt))
+        return self._states is not None and all(
+            key in self._states for key in state_keys(self._fingerprint, prompt)[: len(prompt.cuts)]
+        )
 
     def _called(self) -> bool:
         return bool(self._line) or self._closing

@@ -82,7 +82,7 @@ class LibraryModel(ScriptedGenerator):
 
     @staticmethod
     def _judge(prompt: Prompt, options: object) -> tuple[float, ...]:
-        return (0.01, 0.99) if "football" in prompt.messages[-1].segments[-1] else (0.99, 0.01)
+        return (0.01, 0.99) if "football" in prompt.messages[-1].segments[-2] else (0.99, 0.01)
 
 
 class Paced:

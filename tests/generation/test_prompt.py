@@ -19,7 +19,13 @@ def test_each_source_is_one_segment_and_the_question_is_the_last():
 
 def test_answer_gate_and_warming_share_their_prefix():
     prompts = [answer_prompt("a?", (CAT,)), gate_prompt("b?", (CAT,)), prefix_prompt((CAT,))]
-    assert len({(p.messages[0], p.messages[1].segments[:-1]) for p in prompts}) == 1
+    assert len({(p.messages[0], p.messages[1].segments[: -p.fresh]) for p in prompts}) == 1
+
+
+def test_the_gates_prompt_is_the_answers_up_to_the_end_of_the_question():
+    gate, answer = (make("Do cats purr?", (CAT,)) for make in (gate_prompt, answer_prompt))
+    assert gate.messages[1].segments[:-1] == answer.messages[1].segments
+    assert (gate.fresh, answer.fresh) == (2, 1)
 
 
 def test_the_same_entry_is_the_same_text_wherever_it_stands():

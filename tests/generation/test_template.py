@@ -82,6 +82,28 @@ def test_the_question_is_never_before_a_cut():
     assert one.tokens[: one.cuts[-1]] == other.tokens[: other.cuts[-1]]
 
 
+def test_what_is_asked_about_a_question_leaves_a_cut_near_its_end_that_the_answer_finds():
+    message = Message("user", ("Text one. Text two. ", "Question: why?", "\nYes or no?"))
+    asked = tokenise_prompt(Prompt((Message("system", ("Be brief.",)), message), fresh=2), CHAT, Characters())
+    answer = tokenise_prompt(prompt("Text one. Text two. ", "Question: why?"), CHAT, Characters())
+    # The question ends after 48 + 14 = 62 tokens, what is asked after 11 more; both are rounded down to fours.
+    assert (asked.cuts, asked.passing) == ((28, 48), (60, 72))
+    assert (answer.cuts, answer.passing) == ((28, 48), (60,))
+    assert answer.tokens[:62] == asked.tokens[:62]
+    assert asked.parts == [(0, 28), (28, 48), (48, 60), (60, 72)]
+
+
+def test_a_passing_cut_lies_so_far_before_the_questions_end_that_no_short_part_follows():
+    three = ChatTemplate("{% for m in messages %}{{ m['content'] }}{% endfor %}</>")
+    tokenised = tokenise_prompt(prompt("12345678", "It is sixteen?!!", system="87654321"), three, Characters())
+    assert (tokenised.cuts, tokenised.passing) == ((8, 16), (24,))  # 32 - (8 - 3) = 27, rounded down; 11 tokens follow
+
+
+def test_a_short_question_gets_no_passing_cut():
+    bare = ChatTemplate("{% for m in messages %}{{ m['content'] }}{% endfor %}")
+    assert tokenise_prompt(prompt("12345678", "Why is it so?", system="87654321"), bare, Characters()).passing == ()
+
+
 def test_a_prompt_of_one_message_and_one_segment_has_nothing_to_keep():
     tokenised = tokenise_prompt(Prompt((Message("user", ("Hello there",)),)), CHAT, Characters())
     assert tokenised.cuts == ()
@@ -116,12 +138,16 @@ def test_a_short_last_part_is_filled_with_newlines_before_it():
 
 
 @given(
-    system=st.text(max_size=30), segments=st.lists(st.text(max_size=40), min_size=1, max_size=5), leaky=st.booleans()
+    system=st.text(max_size=30),
+    segments=st.lists(st.text(max_size=40), min_size=1, max_size=5),
+    fresh=st.integers(1, 3),
+    leaky=st.booleans(),
 )
-def test_cuts_ascend_and_are_aligned_and_no_part_is_short(system, segments, leaky):
-    tokenised = tokenise_prompt(prompt(*segments, system=system), CHAT, Characters(leaky=leaky))
-    bounds = [0, *tokenised.cuts, len(tokenised.tokens)]
-    assert all(cut % ALIGNMENT == 0 for cut in tokenised.cuts)
+def test_cuts_ascend_and_are_aligned_and_no_part_is_short(system, segments, fresh, leaky):
+    messages = prompt(*segments, system=system).messages
+    tokenised = tokenise_prompt(Prompt(messages, fresh=min(fresh, len(segments))), CHAT, Characters(leaky=leaky))
+    bounds = [0, *tokenised.cuts, *tokenised.passing, len(tokenised.tokens)]
+    assert all(cut % ALIGNMENT == 0 for cut in bounds[:-1])
     assert all(b - a >= SHORTEST for a, b in pairwise(bounds))
     assert sum(token >= 1_200_000 for token in tokenised.tokens) == 5
 

@@ -66,12 +66,10 @@ def vocabulary(small_gguf: Path) -> Iterator[LlamaModel]:
 def tokenised(vocabulary: LlamaModel) -> Callable[..., TokenisedPrompt]:
     template = ChatTemplate(vocabulary.chat_template())
 
-    def make(question: str, *entries: str) -> TokenisedPrompt:
-        messages = (
-            Message("system", ("You answer from the text.",)),
-            Message("user", (*entries, "Question: " + question)),
-        )
-        return tokenise_prompt(Prompt(messages), template, vocabulary)
+    def make(question: str, *entries: str, asked: str = "") -> TokenisedPrompt:
+        fresh = ("Question: " + question, asked)[: 2 if asked else 1]
+        messages = (Message("system", ("You answer from the text.",)), Message("user", (*entries, *fresh)))
+        return tokenise_prompt(Prompt(messages, fresh=len(fresh)), template, vocabulary)
 
     return make
 
@@ -113,6 +111,26 @@ def test_scores_from_kept_states_are_bit_for_bit_those_of_a_cold_run(worker, tok
             expected = scores(cold, prompt)
             assert np.array_equal(scores(keeping, prompt), expected)  # from what the prompts before left
             assert np.array_equal(scores(keeping, prompt), expected)  # from all but the question
+
+
+@pytest.mark.parametrize("words", [4, 7, 12, 19, 40, 90])
+def test_the_answer_starts_from_the_question_that_was_judged_before(worker, tokenised, tmp_path, words):
+    question = " ".join(["why"] * words) + "?"
+    cold = worker(None)
+    states = StateStore(MemoryStates(MEMORY), DiskStates(tmp_path, MEMORY), MemoryStates(MEMORY))
+    keeping = worker(states)
+    judged = tokenised(question, ENTRIES[0], asked="\nDoes the text answer the question? Reply with yes or no.")
+    answer = tokenised(question, ENTRIES[0])
+    for _ in range(2):
+        assert np.array_equal(scores(keeping, judged), scores(cold, judged))
+        assert np.array_equal(scores(keeping, answer), scores(cold, answer))
+    job = start(keeping, answer, 8)
+    assert written(job) == written(start(cold, answer, 8))
+    if words > 4:  # else it is too short to be kept
+        assert job.stats.cached_tokens == answer.passing[0] == judged.passing[0]
+        assert len(answer.tokens) - job.stats.cached_tokens <= 11  # the closing, and up to 8 + 3 tokens
+    keeping.stop()
+    assert len(list(tmp_path.glob("*.state"))) == len(answer.cuts)  # nothing of a question is written
 
 
 def test_nor_does_it_matter_how_many_threads_or_how_long_the_context(worker, tokenised):
@@ -177,7 +195,7 @@ def test_states_are_filled_ahead_when_nobody_waits(worker, tokenised):
     prompts = [tokenised("", entry) for entry in ENTRIES]
     one.fill([lambda: prompts[0], lambda: None, lambda: prompts[1]])
     wait_until(lambda: one.idle)
-    assert all(key in states for prompt in prompts for key in state_keys("this model", prompt))
+    assert all(key in states for prompt in prompts for key in state_keys("this model", prompt)[:2])
     question = tokenised("What is temperature?", ENTRIES[1])
     job = start(one, question, 1)
     written(job)
@@ -215,7 +233,7 @@ def test_filling_ends_where_the_budget_ends(worker, tokenised):
     one = worker(states)
     one.fill([lambda prompt=prompt: prompt for prompt in prompts])
     wait_until(lambda: one.idle)
-    first, last = (state_keys("this model", prompts[i])[-1] for i in (0, 4))
+    first, last = (state_keys("this model", prompts[i])[1] for i in (0, 4))
     assert first in states
     assert last not in states
     assert states.memory.used <= states.memory.budget
