@@ -24,6 +24,7 @@ ORDER = (
     ("grounding",),
     ("chatbot",),
     ("assembly",),
+    ("feedback",),
     ("evaluation",),
     ("interfaces",),
 )
