@@ -13,7 +13,7 @@ from rag_faq.chatbot import FaqChatbot, Options
 from rag_faq.corpus.chunking import chunk_entries, window
 from rag_faq.corpus.reader import Corpus, read_corpus
 from rag_faq.errors import IndexFolderError, ModelError
-from rag_faq.generation import written
+from rag_faq.generation import openai_wire, written
 from rag_faq.generation.generator import Generator
 from rag_faq.grounding.verify import Verifier
 from rag_faq.models.cache import models_folder
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]  # (done, total)
-
-SERVER = "openai:"  # begins the setting llm where the model is behind a server
 
 # What of the context is left for the question and the chat template's own tokens.
 _QUESTION_TOKENS = 700
@@ -54,7 +52,7 @@ def load_generator(settings: Settings) -> Generator | NoModel:
     """The language model of the settings, or why there is none: the chatbot works without, in the FAQ's own words."""
     if settings.llm == "none":
         return NoModel("The setting llm is `none`.")
-    if settings.llm.startswith(SERVER):
+    if settings.llm.startswith(openai_wire.PREFIX):
         return _connect(settings)
     from rag_faq.generation.engine import LlamaEngine
 
@@ -78,11 +76,12 @@ def load_generator(settings: Settings) -> Generator | NoModel:
 
 def _connect(settings: Settings) -> Generator | NoModel:
     from rag_faq.generation.openai_server import OpenAIServer
-    from rag_faq.generation.openai_wire import parse_address
 
     key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else ""
     try:
-        return OpenAIServer.connect(parse_address(settings.llm), api_key=key, context_tokens=settings.context_tokens)
+        return OpenAIServer.connect(
+            openai_wire.parse_address(settings.llm), api_key=key, context_tokens=settings.context_tokens
+        )
     except ModelError as error:
         log.warning("answering without a language model: %s", error)
         return NoModel(str(error))

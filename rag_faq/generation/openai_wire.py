@@ -173,7 +173,7 @@ async def pieces(kind: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[Piece
 
 
 def told_context(model: Mapping[str, Any]) -> int:
-    """The model's context; 0 where its server does not tell. vLLM and SGLang tell it in one place, llama.cpp in another."""
+    """The model's context in tokens, as vLLM and SGLang tell it, or llama.cpp; 0 where the server does not tell."""
     meta = model.get("meta")
     for found in (model.get("max_model_len"), meta.get("n_ctx") if isinstance(meta, dict) else None):
         if isinstance(found, int) and found > 0:
