@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from threading import Event
+from threading import Event, Lock
 from typing import Any, TypeAlias, TypeVar
 
 import httpx
@@ -44,7 +44,16 @@ class _Known:
     model: str
     context_tokens: int
     tokeniser: str = ""  # path under the address' root; empty: none
-    logprobs: bool = True
+    tops: tuple[int, ...] = wire.TOPS  # how many probabilities it may be asked for; empty: it tells none
+
+
+@dataclass(slots=True)
+class _Tasks:
+    """What is under way. Nothing begins any more once it is closed."""
+
+    lock: Lock = field(default_factory=Lock)
+    running: set[Future[Any]] = field(default_factory=set)
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -116,7 +125,7 @@ class OpenAIServer:
         self._portal = portal
         self._link = link
         self._known = known
-        self._tasks: set[Future[Any]] = set()
+        self._tasks = _Tasks()
         # Also at the interpreter's end, which must not find the loop in the middle of a request.
         self._close = weakref.finalize(self, _hang_up, ends, self._tasks)
 
@@ -200,12 +209,12 @@ class OpenAIServer:
     # -- in the loop's thread -------------------------------------------------------------------------------------
 
     def _start(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> Future[T]:
-        try:
+        with self._tasks.lock:
+            if self._tasks.closed:
+                raise _hung_up()
             task = self._portal.start_task_soon(work, *arguments)
-        except RuntimeError:
-            raise _hung_up() from None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._tasks.running.add(task)
+        task.add_done_callback(self._tasks.running.discard)
         return task
 
     def _call(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
@@ -244,16 +253,18 @@ class OpenAIServer:
 
     async def _choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
         asked = {**wire.chat_request(prompt, self._known.model), "temperature": 0.0, "seed": 0}
-        if self._known.logprobs:
-            more = {**asked, "max_tokens": 1, "logprobs": True, "top_logprobs": wire.TOP}
+        for top in self._known.tops:
             try:
+                more = {**asked, "max_tokens": 1, "logprobs": True, "top_logprobs": top}
                 _, tokens = wire.first_tokens(await self._link.json("POST", self._chat, more))
             except NotTakenError:
-                tokens = {}
+                continue
             if tokens:
+                self._known.tops = (top,)
                 return wire.weigh_options(tokens, options)
+            break
         said = (await self._said(asked, options)).strip().strip("\"'*.").lower()
-        self._known.logprobs = False  # it answers, but not with probabilities
+        self._known.tops = ()  # it answers, but not with probabilities
         return wire.weigh_said(said, options)
 
     async def _said(self, asked: dict[str, Any], options: Sequence[str]) -> str:
@@ -304,8 +315,10 @@ class OpenAIServer:
         return f"{self._address.base}/chat/completions"
 
 
-def _hang_up(ends: ExitStack, tasks: set[Future[Any]]) -> None:
-    for task in tuple(tasks):
+def _hang_up(ends: ExitStack, tasks: _Tasks) -> None:
+    with tasks.lock:
+        tasks.closed = True
+    for task in tuple(tasks.running):
         task.cancel()
     ends.close()
 

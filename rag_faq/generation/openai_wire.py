@@ -16,7 +16,9 @@ from rag_faq.records import Prompt
 PREFIX = "openai:"
 MOST_BYTES = 2**20  # of one JSON answer, or of one event: a server that sends more talks nonsense
 _SAID = 0.9  # the probability of what a model says, where its server tells no probabilities
-TOP = 20  # tokens whose probabilities are asked for: the most that OpenAI's interface knows
+# How many tokens' probabilities are asked for. An option may lie far down the list, where "Yes" and "No" are before
+# "yes" and "no": llama.cpp's server tells as many as one likes, OpenAI's own interface and vLLM no more than 20.
+TOPS = (200, 20)
 
 _MEND_SERVER = "see that the server runs, then ask again; `rag-faq --set llm=none …` does without a model"
 MEND_KEY = "set RAG_FAQ_LLM_API_KEY to the server's key"
