@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from rag_faq.errors import ServeError
+from rag_faq.errors import RagFaqError, ServeError
 from rag_faq.settings import Settings
+
+if TYPE_CHECKING:
+    from rag_faq.chatbot import FaqChatbot
 
 
 def free_port(host: str, port: int) -> int:
@@ -25,15 +31,48 @@ def free_port(host: str, port: int) -> int:
 
 
 def serve(settings: Settings) -> None:
-    """Load everything, open the page, and stay until interrupted."""
-    port = free_port(settings.host, settings.port)
-    from rag_faq.assembly import load_chatbot
-    from rag_faq.interfaces.gradio_app import launch
+    """Open the doors, load everything behind them, and stay until interrupted.
 
-    chatbot = load_chatbot(settings)
-    chatbot.warm()
-    sys.stderr.write(f"rag-faq: {len(chatbot.entries)} entries, {chatbot.model.name} on {chatbot.model.device}\n")
+    Raises what keeps the chatbot from being loaded.
+    """
+    port = free_port(settings.host, settings.port)
+    from rag_faq.interfaces.http.app import Parts, make_app, page_mount
+    from rag_faq.interfaces.http.server import make_server
+
+    loaded: list[FaqChatbot] = []
+    failures: list[RagFaqError] = []
+
+    def load() -> FaqChatbot:
+        from rag_faq.assembly import load_chatbot
+
+        chatbot = load_chatbot(settings)
+        loaded.append(chatbot)
+        chatbot.warm()
+        sys.stderr.write(f"rag-faq: {len(chatbot.entries)} entries, {chatbot.model.name} on {chatbot.model.device}\n")
+        return chatbot
+
+    def failed(error: RagFaqError) -> None:
+        failures.append(error)
+        server.should_exit = True
+
+    if settings.log_questions:
+        _show_questions()
+    server = make_server(make_app(settings, Parts(load, (page_mount(settings),), failed)), settings, port)
     try:
-        launch(chatbot, settings, port)
+        with suppress(KeyboardInterrupt):  # uvicorn hands it on once everything is closed
+            server.run()
     finally:
-        chatbot.close()
+        for chatbot in loaded:
+            chatbot.close()
+    for error in failures:
+        raise error
+
+
+def _show_questions() -> None:
+    """Write the log of questions to standard error, whatever else is shown of the log."""
+    shown = logging.getLogger("rag_faq.questions")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("rag-faq: %(message)s"))
+    shown.addHandler(handler)
+    shown.setLevel(logging.INFO)
+    shown.propagate = False

@@ -1,10 +1,10 @@
-"""An answer as JSON: the one shape that the command line and the HTTP doors hand out."""
+"""Answers, sources and entries as JSON: the one shape that the command line and the HTTP doors hand out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rag_faq.records import Answer, Source
+from rag_faq.records import Answer, FaqEntry, Hit, Source, SourcesFound
 
 
 def source_json(source: Source) -> dict[str, Any]:
@@ -15,6 +15,39 @@ def source_json(source: Source) -> dict[str, Any]:
         "question": source.entry.question,
         "score": round(source.score, 4),
     }
+
+
+def sources_json(found: SourcesFound) -> dict[str, Any]:
+    """What a search found, or, where it is settled, what the answer is written from."""
+    return {
+        "searched": found.searched,
+        "settled": found.settled,
+        "sources": [source_json(source) for source in found.sources],
+    }
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """An entry that was found; `matched` is the text of it that matched best."""
+    return {
+        "rank": hit.rank,
+        "entry": hit.entry.number,
+        "id": hit.entry.id,
+        "question": hit.entry.question,
+        "score": round(hit.score, 4),
+        "matched": hit.chunk.text,
+    }
+
+
+def entry_json(entry: FaqEntry, *, whole: bool = True) -> dict[str, Any]:
+    """An entry with where it stands in its file; `whole`: with its answer."""
+    shown = {
+        "entry": entry.number,
+        "id": entry.id,
+        "question": entry.question,
+        "source": entry.source,
+        "lines": list(entry.lines),
+    }
+    return {**shown, "answer": entry.answer} if whole else shown
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:

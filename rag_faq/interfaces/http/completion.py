@@ -1,0 +1,209 @@
+"""Between OpenAI's chat completions and an answer: what a request asks for, and what text comes back of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rag_faq.interfaces.http.problems import RefusalError
+from rag_faq.interfaces.http.text import Text
+from rag_faq.records import Answer, History
+
+MODEL = "rag-faq"
+
+# About what a model's tokens are: a short word, a piece of a long one, a mark.
+_TOKEN = re.compile(r"\w{1,6}|[^\w\s]")
+_SENTENCE_END = re.compile(r"[.!?:][\"')\]*]*\s|\n")
+_LIST = "\n\nSources:\n"
+
+
+class ContentPart(BaseModel):
+    """A part of a message; only text can be asked."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    type: Text
+    text: Text | None = None
+
+
+class ChatMessage(BaseModel):
+    """One message. Who says anything but `user` and `assistant` is not heeded: the FAQ alone decides what is said."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Text | list[ContentPart] | None = None
+
+    @property
+    def text(self) -> str:
+        """The message's words. RefusalError when it has a part that is no text."""
+        if isinstance(self.content, str):
+            return self.content
+        parts = self.content or []
+        for part in parts:
+            if part.text is None and self.role == "user":
+                raise RefusalError(400, f"A message has a part of the type {part.type[:40]!r}", expected="text alone")
+        return "\n".join(part.text for part in parts if part.text is not None)
+
+
+class StreamOptions(BaseModel):
+    """What a stream says beside the text."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    include_usage: bool | None = None
+
+
+class ResponseFormat(BaseModel):
+    """The format of the text; only `text` can be had."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    type: Text
+
+
+class CompletionBody(BaseModel):
+    """A chat completion request. Fields that are not named here (temperature, tools, user …) change nothing."""
+
+    model_config = ConfigDict(
+        title="ChatCompletionRequest",
+        extra="ignore",
+        json_schema_extra={
+            "examples": [{"model": MODEL, "messages": [{"role": "user", "content": "What is mode collapse?"}]}]
+        },
+    )
+
+    model: Text = Field(max_length=200, description="One of GET /v1/models.", examples=[MODEL])
+    messages: list[ChatMessage] = Field(
+        min_length=1, max_length=400, description="The last one of a user is the question; those before it the history."
+    )
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    stop: Text | list[Text] | None = Field(default=None, description="The text ends before the first of these.")
+    max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
+    n: int | None = Field(default=None, description="Only 1.")
+    logprobs: bool | None = Field(default=None, description="Only false.")
+    response_format: ResponseFormat | None = None
+
+    def check(self) -> None:
+        """RefusalError for what would make the answer another kind of thing."""
+        kind = self.response_format.type if self.response_format else "text"
+        for field, bad in (("n", self.n not in (None, 1)), ("logprobs", bool(self.logprobs))):
+            if bad:
+                raise RefusalError(400, f"There is one answer, without probabilities: `{field}` cannot be had")
+        if kind != "text":
+            raise RefusalError(400, f"The answer is text, and cannot be had as {kind[:40]!r}")
+
+    @property
+    def limits(self) -> Limits:
+        """Where the text has to end."""
+        stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        given = [most for most in (self.max_completion_tokens, self.max_tokens) if most is not None]
+        return Limits(tuple(word for word in stops if word), min(given, default=None))
+
+    def conversation(self) -> tuple[str, History]:
+        """The question, and what was said before it. RefusalError when there is no question."""
+        last = max((i for i, message in enumerate(self.messages) if message.role == "user"), default=None)
+        if last is None:
+            raise RefusalError(400, "There is no message of the user", expected='one with the role "user"')
+        earlier = [(m.role, _said(m.text)) for m in self.messages[:last] if m.role in ("user", "assistant")]
+        return self.messages[last].text, tuple((role, text) for role, text in earlier if text.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a text has to end: before the first of `stops`, and after `most` tokens."""
+
+    stops: tuple[str, ...] = ()
+    most: int | None = None
+
+    def cut(self, text: str) -> tuple[str, Literal["stop", "length"]]:
+        """The text up to its end, and why it ends there."""
+        ends = [at for word in self.stops if (at := text.find(word)) >= 0]
+        text = text[: min(ends)] if ends else text
+        if self.most is not None:
+            for count, token in enumerate(_TOKEN.finditer(text), start=1):
+                if count > self.most:
+                    return text[: token.start()].rstrip(), "length"
+        return text, "stop"
+
+
+class Enough:
+    """Watches a text as it is written: enough of it is there when the sentence is over in which a limit was met.
+
+    Sentences are checked whole, so that the one with the limit in it is still wanted.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._text = ""
+
+    def __call__(self, piece: str) -> bool:
+        """Whether the writing may end after this piece."""
+        self._text += piece
+        limits = self._limits
+        ends = [at for word in limits.stops if (at := self._text.find(word)) >= 0]
+        if limits.most is not None:
+            tokens = list(_TOKEN.finditer(self._text))
+            ends += [tokens[limits.most - 1].end() - 1] if len(tokens) >= limits.most else []
+        return bool(ends) and _SENTENCE_END.search(self._text, min(ends)) is not None
+
+
+def count_tokens(text: str) -> int:
+    """How many tokens this door counts in a text."""
+    return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def full_text(answer: Answer, links: dict[str, str]) -> str:
+    """The answer, and under it the sources that it cites; `links`: entry id → address."""
+    cited = {citation.number for citation in answer.citations}
+    lines = [
+        f"[{source.number}] {source.entry.question} ({links[source.entry.id]})"
+        for source in answer.sources
+        if source.number in cited
+    ]
+    return answer.text + (_LIST + "\n".join(lines) if lines else "")
+
+
+def url_citations(answer: Answer, links: dict[str, str], length: int) -> list[dict[str, Any]]:
+    """The citations as OpenAI gives those of its search: spans of the text, as far as it goes (`length`)."""
+    questions = {source.entry.id: source.entry.question for source in answer.sources}
+    return [
+        {
+            "type": "url_citation",
+            "url_citation": {
+                "start_index": citation.start,
+                "end_index": citation.end,
+                "title": questions[citation.entry_id],
+                "url": links[citation.entry_id],
+            },
+        }
+        for citation in answer.citations
+        if citation.end <= length
+    ]
+
+
+def usage(answer: Answer, text: str) -> dict[str, Any]:
+    """Tokens that the model read for this answer, and those of the text as this door counts them."""
+    read, given = answer.timings.prompt_tokens, count_tokens(text)
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": given,
+        "total_tokens": read + given,
+        "prompt_tokens_details": {"cached_tokens": answer.timings.cached_tokens},
+    }
+
+
+def pieces(text: str) -> Sequence[str]:
+    """The text in lines, as a stream gives it."""
+    return text.splitlines(keepends=True)
+
+
+def _said(text: str) -> str:
+    """An earlier answer without the list of sources under it."""
+    return text.partition(_LIST)[0]
