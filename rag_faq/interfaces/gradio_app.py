@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.interfaces.gradio_page import Page
+from rag_faq.interfaces.http.access import page_login
 from rag_faq.interfaces.page.texts import Texts, load_texts
 from rag_faq.settings import Settings
 
@@ -99,6 +100,7 @@ def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
         app,
         build_app(chatbot, settings),
         path="/",
+        auth=page_login(settings),
         server_name=settings.host,
         theme=_theme(),
         css=_part("page.css"),
