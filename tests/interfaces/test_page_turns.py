@@ -192,10 +192,3 @@ def test_a_kept_conversation_that_was_altered_is_not_read(stored: object) -> Non
 @pytest.mark.parametrize("stored", [None, ""])
 def test_a_browser_that_kept_nothing_starts_anew(stored: object) -> None:
     assert load_conversation(stored) == Conversation()
-
-
-def test_every_text_of_the_catalogue_can_be_filled_in() -> None:
-    values = {"entries": 1, "model": "m", "device": "d", "count": 2, "seconds": 1, "words": 2, "number": 3}
-    values |= {"percent": 4, "reason": "r", "asked": "a"}
-    for name in TEXTS.entries:
-        assert "{" not in TEXTS(name, **values)

@@ -12,6 +12,8 @@ from rag_faq.records import Answer, History
 
 FORMAT = 1
 MOST_TURNS = 50  # kept in the browser, whose store is small; older ones go
+MOST_CHARS = 400_000  # of a conversation as JSON
+MOST_TITLE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,13 @@ class Conversation:
 
     turns: tuple[Turn, ...] = ()
     first: int = 1  # number of the first turn: older ones may be gone
+    title: str = ""  # as a person named it
+
+    @property
+    def name(self) -> str:
+        """The title, or the beginning of the first question."""
+        first = self.turns[0].answer.question if self.turns else ""
+        return self.title or shortened(" ".join(first.split()), MOST_TITLE)
 
     @property
     def next_number(self) -> int:
@@ -49,18 +58,28 @@ class Conversation:
         searched = shortened(turn.answer.searched, longest)
         kept = replace(turn, answer=replace(turn.answer, question=question, searched=searched))
         turns = (*self.turns, kept)
-        gone = max(0, len(turns) - MOST_TURNS)
-        return Conversation(turns[gone:], self.first + gone)
+        room, fitting = MOST_CHARS, 0
+        for one in reversed(turns[-MOST_TURNS:]):
+            room -= len(_TURN.dump_json(one))
+            fitting += room >= 0
+        gone = len(turns) - max(1, fitting)
+        return replace(self, turns=turns[gone:], first=self.first + gone)
 
-    def without_last(self) -> Conversation:
-        """The conversation before the last question."""
-        return replace(self, turns=self.turns[:-1])
+    def before(self, number: int) -> Conversation:
+        """The conversation as it was before the turn of this number."""
+        return replace(self, turns=self.turns[: max(0, number - self.first)])
+
+    def named(self, title: str) -> Conversation:
+        """Under another name; an empty one gives it back its own."""
+        return replace(self, title=" ".join(title.split())[:MOST_TITLE])
 
     def dump(self) -> dict[str, Any]:
         """As JSON, for the browser's store."""
-        return {"format": FORMAT, "first": self.first, "turns": _TURNS.dump_python(self.turns, mode="json")}
+        turns = _TURNS.dump_python(self.turns, mode="json")
+        return {"format": FORMAT, "first": self.first, "title": self.title, "turns": turns}
 
 
+_TURN: TypeAdapter[Turn] = TypeAdapter(Turn)
 _TURNS: TypeAdapter[tuple[Turn, ...]] = TypeAdapter(tuple[Turn, ...])
 
 
@@ -70,14 +89,16 @@ def load_conversation(stored: Any) -> Conversation | None:
         return Conversation()
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         return None
-    first = stored.get("first")
+    first, title = stored.get("first"), stored.get("title", "")
     try:
         turns = _TURNS.validate_python(stored.get("turns"))
     except ValidationError:
         return None
     if not isinstance(first, int) or not 1 <= first < 10**9 or len(turns) > MOST_TURNS:
         return None
-    return Conversation(turns, first) if all(_consistent(t.answer) for t in turns) else None
+    if not isinstance(title, str) or len(title) > MOST_TITLE:
+        return None
+    return Conversation(turns, first, title) if all(_consistent(t.answer) for t in turns) else None
 
 
 def _consistent(answer: Answer) -> bool:
@@ -107,3 +128,9 @@ def as_markdown(answer: Answer, texts: Texts) -> str:
     if lines:
         parts.append(f"{texts('markdown_sources')}:\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def conversation_as_markdown(conversation: Conversation, texts: Texts) -> str:
+    """All its answers, to keep as a file."""
+    heading = conversation.name or texts("conversation_empty")
+    return "\n".join((f"# {heading}\n", *(as_markdown(turn.answer, texts) for turn in conversation.turns)))
