@@ -45,7 +45,13 @@ class NoModel:
 def load_embedder(settings: Settings) -> Embedder:
     """The embedder of the settings. Its weights are read at its first use."""
     found = resolve(settings.embedder, "embedder", models_folder(settings.models))
-    return SentenceTransformerEmbedder(found.path, name=found.name, fingerprint=found.sha256, threads=settings.threads)
+    return SentenceTransformerEmbedder(
+        found.path,
+        name=found.name,
+        fingerprint=found.sha256,
+        threads=settings.threads,
+        device=settings.embedder_device,
+    )
 
 
 def load_generator(settings: Settings) -> Generator | NoModel:
@@ -87,15 +93,20 @@ def _connect(settings: Settings) -> Generator | NoModel:
         return NoModel(str(error))
 
 
-def build(settings: Settings, progress: Progress | None = None, extra: Sequence[Chunk] | None = None) -> Manifest:
+def build(
+    settings: Settings,
+    progress: Progress | None = None,
+    extra: Sequence[Chunk] | None = None,
+    embedder: Embedder | None = None,
+) -> Manifest:
     """Read the corpus and build its index, embedding only what changed since the last time.
 
     `extra` are the questions written for the entries; by default those of the index that is there, as far as their
-    entries are unchanged.
+    entries are unchanged. `embedder` is by default that of the settings.
     """
     corpus = read_corpus(settings.corpus)
     extra = _written_before(settings, corpus) if extra is None else extra
-    return _build(settings, corpus, load_embedder(settings), settings.index, extra, progress)
+    return _build(settings, corpus, embedder or load_embedder(settings), settings.index, extra, progress)
 
 
 def write_questions(settings: Settings, generator: Generator, progress: Progress | None = None) -> tuple[Chunk, ...]:

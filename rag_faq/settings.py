@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     )
     models: Path | None = Field(None, description="Where weights are kept; by default the user's cache folder.")
     embedder: str = Field("all-MiniLM-L6-v2", description="Embedder: a catalog name or a sentence-transformers folder.")
+    embedder_device: Literal["cpu", "cuda", "mps"] | None = Field(
+        None, description="Where the embedder runs: `cpu`, `cuda` or `mps`; by default the GPU where there is one."
+    )
     llm: str = Field(
         "qwen2.5-coder-1.5b-instruct-q4_k_m",
         description=(
