@@ -66,7 +66,7 @@ class RawModel:
         if made <= 0:
             raise EngineError("The model cannot take a plain text apart into tokens")
         tokens = [int(token) for token in found[:made]]
-        return (tokens * (count // made + 1))[:count]
+        return (tokens * (count // len(tokens) + 1))[:count]
 
     def clear(self) -> None:
         """Forget everything that was read."""
