@@ -73,7 +73,7 @@ def safe_cell(cell: Cell) -> str:
     """A cell as text on one line; an apostrophe stands before what a spreadsheet would take for a formula."""
     if not isinstance(cell, str):
         return "" if cell is None else str(cell)
-    text = _UNPRINTABLE.sub(" ", cell)
+    text = one_line(cell)
     return f"'{text}" if _FORMULA.match(text) else text
 
 
@@ -108,6 +108,11 @@ def gaps_json(gaps: Gaps) -> dict[str, Any]:
         **{table.name: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables(gaps)},
         "trouble": gaps.trouble or None,
     }
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, and without control characters, which a terminal would obey."""
+    return _UNPRINTABLE.sub(" ", text)
 
 
 def when(seconds: float) -> str:
@@ -148,5 +153,5 @@ def _heading(question: str) -> str:
 
 def _in_comment(text: str) -> str:
     """The text on one line, with nothing in it that begins or ends a comment."""
-    line = " ".join(_UNPRINTABLE.sub(" ", text).split())
+    line = " ".join(one_line(text).split())
     return _DASHES.sub("- ", line)
