@@ -1,9 +1,6 @@
-"""Entry for `python app.py`, and for a Hugging Face Space, which must be reachable from outside its container."""
+"""Entry for a Hugging Face Space and for other hosts that run `python app.py`."""
 
-import os
-
-from rag_faq.interfaces.serve import serve
-from rag_faq.settings import Settings
+from rag_faq.interfaces.space import main
 
 if __name__ == "__main__":
-    serve(Settings.load(host="0.0.0.0" if os.environ.get("SPACE_ID") else None))
+    main()
