@@ -253,6 +253,7 @@ def load():
 
 run_stdio(load)
 """
+COMMAND = "from rag_faq.interfaces.cli import main; main()"
 TESTS = Path(__file__).parents[1]
 
 
@@ -270,17 +271,16 @@ def test_over_stdio_nothing_but_the_protocol_is_on_standard_output(tmp_path: Pat
 
 def test_the_command_ends_when_its_input_does():
     done = subprocess.run(
-        [sys.executable, "-m", "rag_faq.interfaces.cli", "--set", "llm=none", "--set", "index=nowhere", "mcp"],
+        [sys.executable, "-c", COMMAND, "--set", "llm=none", "--set", "index=nowhere", "mcp"],
         input="", capture_output=True, text=True, timeout=60, cwd=TESTS.parent,
     )  # fmt: skip
-    assert done.stdout == ""
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.weights
 def test_the_command_answers_from_the_shipped_faq():
-    program = "from rag_faq.interfaces.cli import main; main()"
     server = StdioServerParameters(
-        command=sys.executable, args=["-c", program, "--set", "llm=none", "mcp"], cwd=TESTS.parent
+        command=sys.executable, args=["-c", COMMAND, "--set", "llm=none", "mcp"], cwd=TESTS.parent
     )
     result = call(server, "ask_faq", question="What is mode collapse?")
     assert result.structured_content["outcome"] == "verbatim"
