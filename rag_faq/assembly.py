@@ -15,6 +15,7 @@ from rag_faq.corpus.reader import Corpus, read_corpus
 from rag_faq.errors import IndexFolderError, ModelError
 from rag_faq.generation import openai_wire, written
 from rag_faq.generation.generator import Generator
+from rag_faq.grounding.asking import ModelsWord
 from rag_faq.grounding.verify import Verifier
 from rag_faq.models.cache import models_folder
 from rag_faq.models.resolve import resolve
@@ -168,7 +169,7 @@ def load_chatbot(settings: Settings | None = None) -> FaqChatbot:
     retriever = load_retriever(settings)
     generator = load_generator(settings)
     options = Options(**{name: getattr(settings, name) for name in Options.__dataclass_fields__})
-    verifier = Verifier(retriever.embedder)
+    verifier = Verifier(retriever.embedder, None if isinstance(generator, NoModel) else ModelsWord(generator))
     if isinstance(generator, NoModel):
         return FaqChatbot(retriever, verifier, None, options, model_note=generator.reason)
     return FaqChatbot(retriever, verifier, generator, options, cut=source_cut(settings, generator))

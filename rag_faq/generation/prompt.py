@@ -51,6 +51,11 @@ def gate_prompt(question: str, sources: Sequence[Source]) -> Prompt:
     return _over_sources(sources, f"{_QUESTION}{question}", f"\n{_text('gate')}")
 
 
+def statement_prompt(statement: str, source: Source) -> Prompt:
+    """Asks whether `source` says all that `statement` says, yes or no."""
+    return _over_sources((source,), f"Statement: {statement}\n{_text('statement')}")
+
+
 def prefix_prompt(sources: Sequence[Source]) -> Prompt:
     """A prompt whose reusable prefix is the one of every question over `sources`: for filling states ahead."""
     return _over_sources(sources, _QUESTION)

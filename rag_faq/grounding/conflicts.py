@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rag_faq.grounding.matching import stems_of
 from rag_faq.grounding.units import SourceView, Unit, clauses
@@ -19,9 +20,12 @@ def missing_numbers(items: Sequence[Token], view: SourceView) -> str:
     A small number that counts the source's own paragraphs or list lines is no such number.
     """
     known = {t.stem for unit in (view.question, *view.units) for t in unit.tokens if t.kind == "number"}
+    joined = _joined(items, _names(view))
     blocks = len({unit.block for unit in view.units})
     for token in items:
-        if token.kind == "number" and token.stem not in known and token.stem not in (str(blocks), str(blocks - 1)):
+        if token.kind != "number" or token.stem in known or token in joined:
+            continue
+        if token.stem not in (str(blocks), str(blocks - 1)):
             return f'the number "{token.text}" is not in the source'
     return ""
 
@@ -31,8 +35,9 @@ def missing_names(items: Sequence[Token], view: SourceView) -> str:
     stems = stems_of(view.question.tokens).union(*(stems_of(unit.tokens) for unit in view.units))
     initials = _initials(view.question.tokens).union(*(_initials(unit.tokens) for unit in view.units))
     spelled = _initials(items) & stems
+    joined = _joined(items, _names(view))
     for token in items:
-        if token.kind != "name" or token.stem in stems or token.stem in initials:
+        if token.kind != "name" or token.stem in stems or token.stem in initials or token in joined:
             continue
         if not is_shaped(token.text) and (
             stem(token.text) in stems
@@ -42,6 +47,17 @@ def missing_names(items: Sequence[Token], view: SourceView) -> str:
             continue
         return f'the name "{token.text}" is not in the source'
     return ""
+
+
+def _names(view: SourceView) -> frozenset[str]:
+    return frozenset(t.stem for unit in (view.question, *view.units) for t in unit.tokens if t.kind == "name")
+
+
+def _joined(items: Sequence[Token], names: frozenset[str]) -> frozenset[Token]:
+    """A name and the number after it, where the source writes both as one name: "GPT 3" for "GPT-3"."""
+    pairs = pairwise(items)
+    found = (pair for pair in pairs if pair[1].kind == "number" and pair[0].stem + pair[1].stem in names)
+    return frozenset(token for pair in found for token in pair)
 
 
 def _initials(items: Sequence[Token]) -> frozenset[str]:

@@ -15,6 +15,11 @@ from rag_faq.grounding.units import SourceView, WordVectors, best_cosine, clause
 from rag_faq.grounding.words import Token, tokens
 from rag_faq.retrieval.embedder import Embedder
 
+# A sentence with so few content words makes one statement, so that its words should stand together in the source; this
+# share of them may stand elsewhere.
+_SHORT = 5
+_APART = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
@@ -32,6 +37,8 @@ class Features:
     copied_loose: float = 0.0  # copied x pairs of words turned round or from different places, 1/2 a pair, at most 1
     copied_turned: float = 0.0  # copied x pairs turned round that have a word of the source's question
     copied_apart: float = 0.0  # copied x pairs of words from different sentences of one paragraph
+    # 1 for a short sentence whose few words the source has only far apart: "Hyro helps with cancer".
+    scattered: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +80,13 @@ def gather(sentence: str, view: SourceView, embedder: Embedder, vectors: WordVec
     coverage = sum(m.weight * m.score for m in matches) / weight
     bound = binding(sentence, [found for _, found in parts], view, stems)
     taken = copied(items, view)
+    together = float(shares[best]) if best >= 0 else 0.0
     quote_in_question, quote_span = _quote(best, matches, view, stems)
     return Evidence(
         content=len(matches),
         features=Features(
             coverage=coverage,
-            together=float(shares[best]) if best >= 0 else 0.0,
+            together=together,
             cosine=cosine,
             run=min(1.0, len(run) / 4),
             addition=max(0.0, nearer - cosine),
@@ -87,6 +95,7 @@ def gather(sentence: str, view: SourceView, embedder: Embedder, vectors: WordVec
             copied_loose=taken * _some(bound.inverted + bound.parted),
             copied_turned=taken * _some(bound.turned),
             copied_apart=taken * _some(bound.apart),
+            scattered=float(len(matches) <= _SHORT and coverage - together > _APART),
         ),
         objection=_objection(items, parts, view, stems),
         quote=(view.question.text if quote_in_question else view.text)[quote_span.start : quote_span.end],

@@ -1,30 +1,30 @@
-"""Does a source support a sentence? Decided by wording and meaning together.
+"""Does a source support a sentence? Decided by wording, by meaning, and by the language model's own word.
 
 Names, numbers and negations must agree with the source: no likeness of meaning makes up for them. What remains is
-weighed: how much of the sentence's content has a counterpart in the source, how near the meanings are, and whether
-what is said together in the sentence is said together in the source.
+weighed: how much of the sentence's content has a counterpart in the source, how near the meanings are, and whether what
+is said together in the sentence is said together in the source; where that leaves a doubt, also whether the model says
+that the source states all of it.
 
-What this cannot see: two things that change their roles inside one sentence of the source in the source's own words
-("A turns, while B stands" for "B turns, while A stands") where order and neighbours stay much the same, and a wording
-that shares neither words nor near words with the source.
+What this cannot always see: two things that change their roles inside one sentence of the source in the source's own
+words ("A turns, while B stands" for "B turns, while A stands"), and a claim that is a little too strong.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rag_faq.grounding.conflicts import missing_names, missing_numbers
 from rag_faq.grounding.evidence import Evidence, gather
 from rag_faq.grounding.sentences import Span
 from rag_faq.grounding.units import SourceReader
-from rag_faq.grounding.weigh import Weights, load_weights
+from rag_faq.grounding.weigh import Scales, load_scales
 from rag_faq.grounding.words import tokens
 from rag_faq.retrieval.embedder import Embedder
 
-# A sentence with so few content words makes one statement, so that its words should stand together in the source; this
-# share of them may stand elsewhere.
-_SHORT = 5
-_APART = 0.2
+# What a model says of (sentence, source's text, source's question), as scaled log-odds; None where it cannot say.
+Word: TypeAlias = Callable[[str, str, str], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,17 @@ class Support:
 class Verifier:
     """Checks sentences against sources. Safe for many threads as long as the embedder is."""
 
-    def __init__(self, embedder: Embedder, weights: Weights | None = None) -> None:
+    def __init__(self, embedder: Embedder, word: Word | None = None, scales: Scales | None = None) -> None:
+        """`word` is the model's; without it wording and meaning decide alone."""
         self._embedder = embedder
+        self._word = word
         self._reader = SourceReader(embedder)
-        self._weights = weights or load_weights()
+        self._scales = scales or load_scales()
 
     @property
     def threshold(self) -> float:
         """The score from which a sentence counts as supported."""
-        return self._weights.threshold
+        return self._scales.threshold
 
     def prepare(self, source_text: str, question: str) -> None:
         """Read a source ahead, so that the first check against it need not: while the model writes, say."""
@@ -64,14 +66,6 @@ class Verifier:
     def evidence(self, sentence: str, source_text: str, question: str) -> Evidence:
         """What speaks for and against the sentence, before it is weighed."""
         return gather(sentence, self._reader.view(source_text, question), self._embedder, self._reader.word_vectors)
-
-    @staticmethod
-    def _scattered(evidence: Evidence) -> str:
-        """The objection to a short sentence whose few words the source has only far apart: "Hyro helps with cancer"."""
-        features = evidence.features
-        if evidence.content <= _SHORT and features.coverage - features.together > _APART:
-            return "the source says these words of different things"
-        return ""
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
         """The objection to a name or number in `text` that the source does not have, or ""."""
@@ -86,11 +80,11 @@ class Verifier:
         evidence = self.evidence(sentence, source_text, question)
         if not evidence.content:
             return Support.none("it says nothing that could be checked")
-        score = self._weights.score(evidence)
-        reason = evidence.objection or self._scattered(evidence)
+        score = self._score(evidence, sentence, source_text, question)
+        reason = evidence.objection
         if reason:
-            score = min(score, self._weights.threshold / 2)
-        elif score < self._weights.threshold:
+            score = min(score, self.threshold / 2)
+        elif score < self.threshold:
             reason = evidence.weakness()
         return Support(
             score=score,
@@ -100,3 +94,11 @@ class Verifier:
             reason=reason,
             in_question=evidence.quote_in_question,
         )
+
+    def _score(self, evidence: Evidence, sentence: str, source_text: str, question: str) -> float:
+        score = self._scales.alone.score(evidence.features)
+        low, high = self._scales.doubt
+        if self._word is None or evidence.objection or not low < score < high:
+            return score
+        told = self._word(sentence, source_text, question)
+        return score if told is None else self._scales.asked.score(evidence.features, told)

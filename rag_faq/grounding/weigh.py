@@ -1,4 +1,7 @@
-"""Weighing the evidence: a logistic model over a few readable features, its weights in weights.toml."""
+"""Weighing the evidence: logistic models over a few readable features, their weights in weights.toml.
+
+One model has the wording and the embedder's meaning alone; the other has the language model's own word as well.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from rag_faq.grounding.evidence import Evidence
+from rag_faq.grounding.evidence import Features
 
 
 @dataclass(frozen=True)
@@ -18,18 +21,34 @@ class Weights:
 
     bias: float
     features: Mapping[str, float]
-    threshold: float
+    told: float = 0.0  # weight of the model's word
 
-    def score(self, evidence: Evidence) -> float:
-        """The probability that the source supports the sentence, as far as the features tell."""
-        total = self.bias + sum(
-            weight * float(getattr(evidence.features, name)) for name, weight in self.features.items()
-        )
+    def score(self, features: Features, told: float = 0.0) -> float:
+        """The probability that the source supports the sentence, as far as these tell."""
+        total = self.bias + self.told * told
+        total += sum(weight * float(getattr(features, name)) for name, weight in self.features.items())
         return 1.0 / (1.0 + math.exp(-total))
 
 
+@dataclass(frozen=True)
+class Scales:
+    """Both models, and where the second is asked for."""
+
+    alone: Weights
+    asked: Weights
+    doubt: tuple[float, float]  # the model is asked where the score without it lies between these
+    threshold: float  # a sentence with this score is supported
+
+
 @cache
-def load_weights() -> Weights:
+def load_scales() -> Scales:
     """The weights that ship with the package."""
     raw = tomllib.loads(files("rag_faq.grounding").joinpath("weights.toml").read_text("utf-8"))
-    return Weights(float(raw["bias"]), dict(raw["features"]), float(raw["threshold"]))
+    asked = dict(raw["asked"])
+    low, high = raw["doubt"]
+    return Scales(
+        alone=Weights(raw["alone"]["bias"], {k: v for k, v in raw["alone"].items() if k != "bias"}),
+        asked=Weights(asked.pop("bias"), {k: v for k, v in asked.items() if k != "told"}, asked["told"]),
+        doubt=(low, high),
+        threshold=raw["threshold"],
+    )

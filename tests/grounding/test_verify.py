@@ -81,7 +81,6 @@ def test_the_users_claims_are_no_evidence_and_the_entrys_question_is(verifier: V
 @pytest.mark.parametrize(
     "sentence",
     [
-        "The sluice turns two stones, and a wheel controls the flow of water.",
         "ModelT-3 prevents mould and increases shelf life.",
         "Flour replaced the wheel, but it is not used any more.",
     ],
@@ -121,3 +120,37 @@ def test_a_source_is_embedded_once() -> None:
     embedder.encoded.clear()
     check(verifier, "The wheel turns two stones.")
     assert embedder.encoded == ["The wheel turns two stones."]
+
+
+def test_where_wording_leaves_a_doubt_the_models_word_decides() -> None:
+    swapped = "The sluice turns two stones, and a wheel controls the flow of water."
+    asked = []
+
+    def word(told: float):
+        def say(sentence: str, text: str, question: str) -> float:
+            asked.append((sentence, text, question))
+            return told
+
+        return say
+
+    assert check(Verifier(FakeEmbedder(VOCABULARY), word(1.5)), swapped).supported
+    assert not check(Verifier(FakeEmbedder(VOCABULARY), word(-1.5)), swapped).supported
+    assert asked == [(swapped, SOURCE, QUESTION)] * 2
+
+
+def test_the_models_word_does_not_outweigh_a_wrong_number_or_name() -> None:
+    verifier = Verifier(FakeEmbedder(VOCABULARY), lambda *_: 2.0)
+    assert not check(verifier, "The mill was built by John Rennie in 1787.").supported
+    assert not check(verifier, "The mill was built by James Watt in 1786.").supported
+
+
+def test_a_model_that_cannot_say_leaves_it_to_the_wording() -> None:
+    alone = Verifier(FakeEmbedder(VOCABULARY))
+    silent = Verifier(FakeEmbedder(VOCABULARY), lambda *_: None)
+    for sentence in ("John Rennie built the mill.", "The wheel prevents mould."):
+        assert check(silent, sentence).score == check(alone, sentence).score
+
+
+def test_a_name_whose_number_stands_apart_is_the_same_name(verifier: Verifier) -> None:
+    assert check(verifier, "A steam engine called ModelT 3 replaced the wheel.").supported
+    assert not check(verifier, "A steam engine called ModelT 4 replaced the wheel.").supported
