@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.interfaces.gradio_page import Page
 from rag_faq.interfaces.http.access import page_login
-from rag_faq.interfaces.page.texts import Texts, load_texts
+from rag_faq.interfaces.page.texts import Texts, load_catalogue, load_texts
 from rag_faq.settings import Settings
 
 # The page asks nobody but this server, whatever a document or a model may write. Gradio needs scripts in the page.
@@ -39,7 +39,7 @@ _HEADERS = {
 
 def build_app(chatbot: FaqChatbot, settings: Settings) -> gr.Blocks:
     """The page over one chatbot. Serve it with `launch`, which also brings its looks."""
-    return Page(chatbot, settings, load_texts()).blocks
+    return Page(chatbot, settings, load_catalogue()).blocks
 
 
 def launch(chatbot: FaqChatbot, settings: Settings, port: int) -> None:
@@ -94,6 +94,7 @@ def _server(chatbot: FaqChatbot, settings: Settings, port: int) -> uvicorn.Serve
 def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
     """The page as a web application, for any ASGI server."""
     texts = load_texts()
+    scripts = "\n".join(_part(name) for name in ("page.js", "dialogs.js", "map.js"))
     app = FastAPI(title=texts("title"), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_api_route("/alive", lambda: {"alive": True})  # the page asks when it waits for long
     gr.mount_gradio_app(
@@ -103,8 +104,8 @@ def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
         auth=page_login(settings),
         server_name=settings.host,
         theme=_theme(),
-        css=_part("page.css"),
-        head=f"<script>window.ragFaqTexts = {_for_script(texts)};\n{_part('page.js')}</script>",
+        css=_part("page.css") + _part("views.css"),
+        head=f"<script>window.ragFaqTexts = {_for_script(load_catalogue())};\n{scripts}</script>",
         footer_links=[],
         run_history=False,
         ssr_mode=False,
@@ -136,9 +137,10 @@ def _part(name: str) -> str:
     return files("rag_faq.interfaces.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _for_script(texts: Texts) -> str:
+def _for_script(catalogue: Mapping[str, Texts]) -> str:
     """The texts that the script shows, as a literal that cannot end the script."""
-    shown = {name: texts(name) for name in ("copied", "copy_failed", "lost")}
+    names = ("copied", "copy_failed", "lost")
+    shown = {language: {name: texts(name) for name in names} for language, texts in catalogue.items()}
     return json.dumps(shown).replace("<", "\\u003c")
 
 

@@ -21,6 +21,7 @@ class Choices:
     max_sources: int | None = None
     strictness: float | None = None
     language: str = ""
+    keys: bool = True  # single keys do something (WCAG 2.1.4: they can be turned off)
 
     def dump(self) -> dict[str, Any]:
         """As JSON, for the browser's store."""
@@ -38,6 +39,7 @@ def load_choices(stored: Any) -> Choices:
         max_sources=sources if isinstance(sources, int) and not isinstance(sources, bool) and sources >= 1 else None,
         strictness=strictness / 1 if isinstance(strictness, float | int) and 0 <= strictness <= 1 else None,
         language=language if isinstance(language, str) and len(language) <= 8 else "",
+        keys=stored.get("keys") is not False,
     )
 
 

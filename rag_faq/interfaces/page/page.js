@@ -2,12 +2,18 @@
 // It makes no markup from text, and asks nobody but the server it came from.
 (() => {
   "use strict";
-  const texts = window.ragFaqTexts || {};
+  let texts = window.ragFaqTexts.en;
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const all = (selector) => document.querySelectorAll(selector);
   let trigger = () => {};
-  let nudge = () => {};
+  const nudge = () => trigger("nudge");
   let pinned = "";
+  // The page comes in English and is put into the person's language at once: the change is not shown.
+  const language = localStorage.getItem("rag-faq-language") || navigator.language.split("-")[0];
+  if (language !== "en" && window.ragFaqTexts[language]) {
+    document.documentElement.classList.add("unspoken");
+    setTimeout(() => document.documentElement.classList.remove("unspoken"), 4000);
+  }
   // Gradio drops @supports from style sheets, so the browser is asked here.
   document.documentElement.classList.toggle("sizes-itself", CSS.supports("field-sizing", "content"));
 
@@ -55,6 +61,15 @@
   };
   const openTab = (place) => all('#tabs [role="tab"]')[place]?.click();
 
+  // -- an earlier question in the box: asking it takes its place, and what came after it goes
+  let editing = 0;
+  const edit = (text, place) => {
+    editing = place;
+    const notice = document.querySelector(".editing");
+    if (notice) notice.hidden = !place;
+    if (text !== null) fill(text);
+  };
+
   // Gradio loses the stream of a question that is sent in the very moment in which the one before ends, and opens a new
   // one for whatever is asked next. So where nothing moves for a while, something is asked that costs nothing.
   const STILL_MS = 2500;
@@ -62,7 +77,7 @@
   let asked = 0; // when a question was sent that is not shown yet
   let moved = 0; // when something last changed
   const sent = () => { asked = moved = Date.now(); };
-  const send = (question, again) => { sent(); trigger({ question, again }); };
+  const send = (question, place) => { sent(); edit(null, 0); trigger("ask", { question, place }); };
   const busy = () => document.querySelector('#now-answer [aria-busy="true"]');
   setInterval(() => {
     const now = Date.now();
@@ -85,10 +100,11 @@
   for (const kind of ["click", "keydown"]) {
     document.addEventListener(kind, (event) => {
       if (!asks(event) || !box().value.trim()) return;
-      if (!cut) return sent();
+      if (!cut && !editing) return sent();
       event.preventDefault();
       event.stopImmediatePropagation();
-      askAfresh(box().value);
+      if (cut) askAfresh(box().value);
+      else send(box().value, editing);
     }, true);
   }
 
@@ -139,9 +155,10 @@
     if ((found = hit("[data-ask]"))) {
       openTab(0);
       if (cut) askAfresh(found.dataset.ask);
-      else send(found.dataset.ask, found.hasAttribute("data-again"));
+      else send(found.dataset.ask, Number(found.dataset.place || 0));
     } else if ((found = hit("[data-copy]"))) copy(found);
-    else if ((found = hit("[data-edit]"))) fill(found.dataset.edit);
+    else if ((found = hit("[data-edit]"))) edit(found.dataset.edit, Number(found.dataset.place || 0));
+    else if (hit("[data-cancel-edit]")) edit("", 0);
     else if ((found = hit("a[data-entry]"))) {
       event.preventDefault();
       openEntry(found.dataset.entry);
@@ -162,17 +179,51 @@
     }
   }, true);
 
+  // Single keys, unless something is typed or they are turned off; Esc always stops.
+  let keys = true;
+  const KEYS = {
+    "/": () => { openTab(0); box()?.focus(); },
+    "?": () => ragFaq.openDialog("shortcuts"),
+    n: () => { openTab(0); document.getElementById("clear")?.click(); box()?.focus(); },
+    c: () => ragFaq.openDialog("shelf"),
+    1: () => openTab(0),
+    2: () => openTab(1),
+    3: () => openTab(2),
+    4: () => openTab(3),
+  };
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
+    if (document.querySelector("dialog[open]")) return;
+    const typing = event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
+    const act = keys && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && KEYS[event.key];
+    if (act) {
       event.preventDefault();
-      openTab(0);
-      box()?.focus();
-    } else if (event.key === "Escape") document.getElementById("stop")?.click();
+      act();
+    } else if (event.key === "Escape") {
+      if (editing) edit("", 0);
+      document.getElementById("stop")?.click();
+    }
   });
 
   window.ragFaq = {
-    connect: (ask, nothing) => { [trigger, nudge] = [ask, nothing]; },
+    connect: (toServer) => { trigger = toServer; },
+    trigger: (name, data) => trigger(name, data),
+    say,
+    // The server says in which language the page is; what the script says itself follows.
+    spoken: (element) => {
+      const follow = () => {
+        const state = element.querySelector("[data-language]");
+        if (!state) return;
+        const root = document.documentElement;
+        root.lang = state.dataset.language;
+        root.classList.remove("unspoken");
+        texts = window.ragFaqTexts[root.lang] || texts;
+        document.title = state.dataset.title;
+        keys = state.dataset.keys === "on";
+        localStorage.setItem("rag-faq-language", root.lang);
+      };
+      document.documentElement.lang ||= "en";
+      return follow;
+    },
     // A new question goes to the top of the window, so that its answer has the room.
     newTurn: (element) => {
       let shown = "";
@@ -218,10 +269,11 @@
     // After a link was followed: the entry is shown, and a question is not asked again on reload.
     arrived: () => {
       document.documentElement.dataset.arrived = "";
+      document.documentElement.classList.remove("unspoken");
       const address = new URLSearchParams(location.search);
       if (address.has("q")) {
         history.replaceState(null, "", location.pathname);
-        if (address.get("q").trim()) send(address.get("q"), false);
+        if (address.get("q").trim()) send(address.get("q"), 0);
       }
       const opened = document.querySelector("details.entry[open]");
       if (address.has("entry") && opened) {

@@ -150,12 +150,17 @@ class Runs:
             earlier = list(self._running.values())
         return sum(other.composing for other in earlier[: earlier.index(run)]) if run in earlier else 0
 
-    async def ask(self, session: str, question: str, history: History) -> AsyncIterator[Moment]:
-        """Start an answer and give its moments. Leaving the iteration stops the model."""
+    async def ask(
+        self, session: str, question: str, history: History, chatbot: Answers | None = None
+    ) -> AsyncIterator[Moment]:
+        """Start an answer and give its moments. Leaving the iteration stops the model.
+
+        `chatbot` answers in the place of the usual one: the same with other options.
+        """
         run = Run(self)
         with self._lock:
             self._running[session] = run
-        work = self._threads.submit(run.work, self._chatbot, question, history)
+        work = self._threads.submit(run.work, chatbot or self._chatbot, question, history)
         work.add_done_callback(run.ended)
         try:
             async for moment in run.moments(work):

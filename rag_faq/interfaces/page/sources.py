@@ -14,15 +14,22 @@ def sentence_numbers(citations: Sequence[Citation]) -> dict[tuple[int, int], int
     return {span: number for number, span in enumerate(sorted({(c.start, c.end) for c in citations}), 1)}
 
 
-def source_cards(turn: str, sources: Sequence[Source], answer: Answer | None, texts: Texts) -> str:
+def source_cards(
+    turn: str, sources: Sequence[Source], answer: Answer | None, texts: Texts, *, settled: bool = True
+) -> str:
     """All cards of one turn. Without an answer yet, nothing is said about what rests on them."""
     if not sources:
         return f'<p class="none">{plain(texts("sources_none"))}</p>'
     citations = answer.citations if answer else ()
-    return "".join(_card(turn, source, citations, answer is not None, texts) for source in sources)
+    closed = () if settled else sources[1:]  # what goes again leaves no gap
+    return "".join(
+        _card(turn, source, citations, answer is not None, texts, closed=source in closed) for source in sources
+    )
 
 
-def _card(turn: str, source: Source, citations: Sequence[Citation], answered: bool, texts: Texts) -> str:
+def _card(
+    turn: str, source: Source, citations: Sequence[Citation], answered: bool, texts: Texts, *, closed: bool = False
+) -> str:
     mine = [(i, c) for i, c in enumerate(citations, 1) if c.number == source.number]
     in_text = _places(source.text, [(f"{turn}-c{i}", c.quote) for i, c in mine])
     found = {name for span in in_text for name in span.names}
@@ -32,7 +39,7 @@ def _card(turn: str, source: Source, citations: Sequence[Citation], answered: bo
     body = render(source.text, in_text, css="quote")
     unused = answered and not mine
     # The first source can be read at once; one that nothing rests on steps back.
-    state = " open" if not unused else ""
+    state = "" if unused or closed else " open"
     head = (
         f'<span class="number" aria-hidden="true">{source.number}</span>'
         f'<span class="question" dir="auto">{question or plain(source.entry.question)}</span>'

@@ -53,15 +53,16 @@ def writing(text: str, status: str, texts: Texts) -> str:
     )
 
 
-def sources(name: str, found: Sequence[Source], answered: Answer | None, texts: Texts) -> str:
-    """The column of sources; nothing for a refusal, which has none."""
+def sources(name: str, found: Sequence[Source], answered: Answer | None, texts: Texts, *, settled: bool = True) -> str:
+    """The column of sources; nothing for a refusal, which has none.
+
+    Not `settled`: what the search found, of which the best is open to read while it is judged.
+    """
     if not found:
         return ""
-    heading = plain(texts("sources_heading"))
-    return (
-        f'<aside class="sources" aria-label="{heading}"><h3>{heading}</h3>'
-        f"{source_cards(name, found, answered, texts)}</aside>"
-    )
+    heading = plain(texts("sources_heading" if settled else "candidates_heading"))
+    cards = source_cards(name, found, answered, texts, settled=settled)
+    return f'<aside class="sources" aria-label="{heading}"><h3>{heading}</h3>{cards}</aside>'
 
 
 def answer(name: str, turn: Turn, texts: Texts, *, last: bool = False) -> str:
@@ -73,7 +74,7 @@ def answer(name: str, turn: Turn, texts: Texts, *, last: bool = False) -> str:
     body = _refusal(given, texts) if given.outcome == "refused" else _cited(name, given, texts)
     return (
         f'<div class="answer {given.outcome}"{live}>{badge}<div class="text">{body}</div>{note}'
-        f"{_left_out(given, texts)}{_timings(turn, texts)}{_actions(given, texts, last)}</div>"
+        f"{_left_out(given, texts)}{_timings(turn, texts)}{_actions(name, given, texts, last)}</div>"
     )
 
 
@@ -153,10 +154,12 @@ def _timings(turn: Turn, texts: Texts) -> str:
     return f'<p class="timings">{plain(" · ".join(parts))}</p>'
 
 
-def _actions(given: Answer, texts: Texts, last: bool) -> str:
-    asked = plain(given.question)
+def _actions(name: str, given: Answer, texts: Texts, last: bool) -> str:
+    """What can be done with an answer; the place is the turn that a new answer takes the place of."""
+    asked, place = plain(given.question), plain(name.removeprefix("t"))
     buttons = [f'<button type="button" data-copy="{plain(as_markdown(given, texts))}">{plain(texts("copy"))}</button>']
     if last:
-        buttons.append(f'<button type="button" data-ask="{asked}" data-again>{plain(texts("again"))}</button>')
-    buttons.append(f'<button type="button" data-edit="{asked}">{plain(texts("edit"))}</button>')
+        again = plain(texts("again"))
+        buttons.append(f'<button type="button" data-ask="{asked}" data-place="{place}" data-again>{again}</button>')
+    buttons.append(f'<button type="button" data-edit="{asked}" data-place="{place}">{plain(texts("edit"))}</button>')
     return f'<div class="actions">{"".join(buttons)}</div>'
