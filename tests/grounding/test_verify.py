@@ -153,4 +153,4 @@ def test_a_model_that_cannot_say_leaves_it_to_the_wording() -> None:
 
 def test_a_name_whose_number_stands_apart_is_the_same_name(verifier: Verifier) -> None:
     objections = [verifier.evidence(f"It is called ModelT {n}.", SOURCE, QUESTION).objection for n in (3, 4)]
-    assert objections == ["", 'the number "4" is not in the source']
+    assert objections == ["", 'the name "ModelT" is not in the source']
