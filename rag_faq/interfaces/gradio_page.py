@@ -47,7 +47,7 @@ class Page:
         self.state = html(
             _state(texts, Choices()), elem_id="state-part", js_on_load="watch('value', ragFaq.spoken(element));"
         )
-        with gr.Tabs(elem_id="tabs") as self.tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as self.tabs:
             with gr.Tab(texts("tab_ask"), id="ask", elem_id="tab-ask") as self.ask_tab:
                 self.ask = AskTab(context, texts)
             with gr.Tab(texts("tab_browse"), id="browse", elem_id="tab-browse") as self.browse_tab:
@@ -61,6 +61,7 @@ class Page:
 
     def _wire(self) -> None:
         context, ask = self.context, self.ask
+        add_endpoints(context.chatbot, context.settings)  # first, so that no event of the page takes their names
         ask.wire(self.bridge)
         self.browse.wire()
         self.map.wire(self.map_tab)
@@ -75,7 +76,6 @@ class Page:
         arrival = self.blocks.load(self.arrive, inputs, arrived, **LIVE)
         arrival.then(None, None, None, js="() => ragFaq.arrived()", **QUIET)
         self.blocks.unload(ask.leave)
-        add_endpoints(context.chatbot, context.settings)
 
     def arrive(self, kept: Any, shelf: Any, choices: Any, request: gr.Request) -> Changes:
         """The page as this browser left it, or as its address asks."""

@@ -35,6 +35,7 @@ _FRAMING = (
     "provide", "relate", "role", "several", "support", "technique", "thing", "type", "use", "various", "way", "work",
 )  # fmt: skip
 _ROUNDS = 60  # of pushing points apart
+_STRETCH = 1.7  # of one direction against the other, at most
 _NEIGHBOURS = 8  # hits that place a question
 _DIGITS = 4
 
@@ -166,10 +167,12 @@ def _principal(vectors: Vectors) -> NDArray[np.float32]:
 
 
 def _into_square(flat: Places) -> Places:
-    """Shrunk or stretched alike in both directions, so that near stays near, and put in the middle."""
+    """To the square's edges where that stretches one direction but little, so that near stays near; in the middle."""
     low, high = flat.min(axis=0), flat.max(axis=0)
-    size = float((high - low).max())
-    scaled: Places = 0.5 + (flat - (low + high) / 2) / size if size > 1e-9 else np.full_like(flat, 0.5)
+    size = high - low
+    if size.max() <= 1e-9:
+        return np.full_like(flat, 0.5)
+    scaled: Places = 0.5 + (flat - (low + high) / 2) / np.maximum(size, size.max() / _STRETCH)
     return scaled
 
 

@@ -10,7 +10,7 @@
     if (!point) return;
     tip.textContent = point.getAttribute("aria-label");
     const frame = tip.parentElement.getBoundingClientRect();
-    const dot = point.querySelector(".dot").getBoundingClientRect();
+    const dot = point.querySelector(".spot").getBoundingClientRect();
     const middle = dot.left + dot.width / 2 - frame.left;
     tip.style.left = `${Math.max(0, Math.min(middle - tip.offsetWidth / 2, frame.width - tip.offsetWidth))}px`;
     const above = dot.top - frame.top - tip.offsetHeight - 10;

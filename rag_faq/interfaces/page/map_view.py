@@ -72,7 +72,7 @@ def _link(row: int, entries: Sequence[FaqEntry], place: Place, group: int, texts
         f'<a class="point g{group % 12}" href="?entry={plain(address)}" data-entry="{plain(entry.id)}" '
         f'aria-label="{plain(name)}" tabindex="{0 if row == 0 else -1}" data-x="{place[0]}" data-y="{place[1]}">'
         f'<circle class="reach" cx="{place[0]}%" cy="{place[1]}%" r="12.5"/>'
-        f'<circle class="dot" cx="{place[0]}%" cy="{place[1]}%" r="6.5"/></a>'
+        f'<circle class="spot" cx="{place[0]}%" cy="{place[1]}%" r="6.5"/></a>'
     )
 
 
@@ -157,10 +157,12 @@ def _labels(drawn: EntryMap, places: Sequence[Place]) -> str:
         words = ", ".join(group.words)
         mine = np.array([places[row] for row in group.members])
         half = _WIDE * (len(words) + 2) / 2
-        middle = float(np.clip(mine[:, 0].mean(), half + 0.5, 99.5 - half)) if half < 49 else 50.0
+        centre = mine[:, 0].mean()
+        middles = [float(np.clip(centre + aside, half + 0.5, max(half + 0.5, 99.5 - half))) for aside in (0, -7, 7)]
         heights = (mine[:, 1].min() - _LABEL_ABOVE, mine[:, 1].max() + _LABEL_ABOVE + _LINE, mine[:, 1].mean())
-        boxes = [(middle - half, float(y) - _LINE, middle + half, float(y)) for y in heights]
+        boxes = [(x - half, float(y) - _LINE, x + half, float(y)) for y in heights for x in middles]
         box = min(boxes, key=lambda one: (_outside(one), sum(_covers(one, other) for other in taken)))
+        middle = (box[0] + box[2]) / 2
         taken.append(box)
         html += (
             f'<text class="group g{number % 12}" x="{middle:.2f}%" y="{box[3] - 1:.2f}%" text-anchor="middle" '

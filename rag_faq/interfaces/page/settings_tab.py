@@ -27,10 +27,17 @@ class SettingsTab:
             self.style = gr.Radio(elem_id="choose-style")
             # A slider without a way to go is none.
             self.sources = gr.Slider(
-                1, max(2, owner.max_sources), step=1, elem_id="choose-sources", visible=owner.max_sources > 1
+                1,
+                max(2, owner.max_sources),
+                step=1,
+                buttons=[],
+                elem_id="choose-sources",
+                visible=owner.max_sources > 1,
             )
             lowest = round(100 * owner.strictness)
-            self.strictness = gr.Slider(min(lowest, 99), 100, step=1, elem_id="choose-strictness", visible=lowest < 100)
+            self.strictness = gr.Slider(
+                min(lowest, 99), 100, step=1, buttons=[], elem_id="choose-strictness", visible=lowest < 100
+            )
             self.language = gr.Radio(elem_id="choose-language")
             self.keys = gr.Checkbox(True, elem_id="choose-keys")
             self.reset = gr.Button(size="sm", elem_id="settings-reset", scale=0)
