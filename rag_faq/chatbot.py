@@ -90,6 +90,11 @@ class FaqChatbot:
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
     @property
+    def retriever(self) -> Retriever:
+        """What searches."""
+        return self._retriever
+
+    @property
     def index(self) -> FaqIndex:
         """What is searched."""
         return self._retriever.index
