@@ -104,7 +104,7 @@ def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
         auth=page_login(settings),
         server_name=settings.host,
         theme=_theme(),
-        css=_part("page.css") + _part("views.css"),
+        css="".join(_part(name) for name in ("page.css", "views.css", "feedback.css")),
         head=f"<script>window.ragFaqTexts = {_for_script(load_catalogue())};\n{scripts}</script>",
         footer_links=[],
         run_history=False,

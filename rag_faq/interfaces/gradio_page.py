@@ -8,11 +8,16 @@ from typing import Any
 import gradio as gr
 
 from rag_faq.chatbot import FaqChatbot
+from rag_faq.feedback.gaps import find_gaps
+from rag_faq.feedback.store import FeedbackStore, feedback_file, open_feedback
 from rag_faq.interfaces.gradio_endpoints import add_endpoints
+from rag_faq.interfaces.page.admin import AdminTab
+from rag_faq.interfaces.page.admin_access import admin_access
 from rag_faq.interfaces.page.ask_tab import AskTab
 from rag_faq.interfaces.page.browse_tab import BrowseTab
 from rag_faq.interfaces.page.choices import Choices, load_choices
 from rag_faq.interfaces.page.conversation import Conversation, load_conversation
+from rag_faq.interfaces.page.feedback import FeedbackButtons
 from rag_faq.interfaces.page.map_tab import MapTab
 from rag_faq.interfaces.page.markup import plain
 from rag_faq.interfaces.page.parts import LIVE, QUIET, Changes, Context, html, session_of, stored
@@ -32,7 +37,8 @@ class Page:
         self.blocks: gr.Blocks = gr.Blocks(title=texts("title"), analytics_enabled=False, fill_width=True)
         with self.blocks:
             kept, shelf, choices = (stored(f"rag-faq-{name}") for name in ("conversation", "shelf", "choices"))
-            self.context = Context(chatbot, settings, catalogue, kept, shelf, choices)
+            store = open_feedback(settings)
+            self.context = Context(chatbot, settings, store, catalogue, kept, shelf, choices)
             self._build(texts)
             self._wire()
 
@@ -56,8 +62,24 @@ class Page:
                 self.map = MapTab(context)
             with gr.Tab(texts("tab_settings"), id="settings", elem_id="tab-settings") as self.settings_tab:
                 self.settings = SettingsTab(context, texts)
+            self.admin = self._admin(texts)
+        self.thumbs = FeedbackButtons(context.store, context.texts) if context.store else None
+        if self.thumbs is not None:
+            self.thumbs.build()
         self.conversations = Conversations(context, self.ask, texts)
         self.shortcuts = html(shortcuts_dialog(texts), elem_id="shortcuts-part")
+
+    def _admin(self, texts: Texts) -> AdminTab | None:
+        """The owner's tab; there is none without a password."""
+        access, chatbot = admin_access(self.context.settings), self.context.chatbot
+        if access is None:
+            return None
+        # What was kept before can be read when nothing more is kept.
+        store = self.context.store or FeedbackStore.open(feedback_file(self.context.settings))
+        admin = AdminTab(access, lambda days: find_gaps(store, chatbot.retriever, days), self.context.texts)
+        with gr.Tab(texts("admin_tab"), id="admin", elem_id="tab-admin") as self.admin_tab:
+            admin.build(texts)
+        return admin
 
     def _wire(self) -> None:
         context, ask = self.context, self.ask
@@ -66,6 +88,10 @@ class Page:
         self.browse.wire()
         self.map.wire(self.map_tab)
         self.conversations.wire(self.bridge)
+        if self.thumbs is not None:
+            self.thumbs.wire(context.choices)
+        if self.admin is not None:
+            self.admin.wire(context.choices)
         spoken = [
             *(self.header, self.state, self.shortcuts, *ask.view, *ask.spoken, *self.browse.spoken),
             *(*self.settings.spoken, self.ask_tab, self.browse_tab, self.map_tab, self.settings_tab),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from rag_faq.interfaces.page.markup import plain
 from rag_faq.interfaces.page.parts import ASKING, LIVE, QUIET, Changes, Context, html, session_of
 from rag_faq.interfaces.page.runs import Moment, Runs
 from rag_faq.interfaces.page.texts import Texts
+from rag_faq.records import Answer
 
 _EXAMPLES = 4
 
@@ -111,17 +113,25 @@ class AskTab:
         answering = chatbot if wanted == chatbot.options else chatbot.with_options(wanted)
         try:
             async for moment in self.runs.ask(session, question, before.history, answering):
-                yield self._changes(name, question, moment, before, texts)
+                if moment.answer is None:
+                    yield self._under_way(name, question, moment, texts)
+                else:
+                    turn = Turn(moment.answer, moment.words_a_second, await self._logged(moment.answer, session))
+                    yield self._done(name, turn, before, texts)
         except RagFaqError as error:
             yield {self.answer: turns.failure(str(error), question, texts)}
 
-    def _changes(self, name: str, asked: str, moment: Moment, before: Conversation, texts: Texts) -> Changes:
+    async def _logged(self, answer: Answer, session: str) -> str | None:
+        """The id under which the owner keeps the answer. A disk may be slow: the other answers go on."""
+        store = self.context.store
+        return await asyncio.to_thread(store.log_answer, answer, session=session) if store else None
+
+    def _done(self, name: str, turn: Turn, before: Conversation, texts: Texts) -> Changes:
+        after = before.with_turn(turn, longest=self.context.settings.max_question_chars)
+        return self._whole(name, after.turns[-1], texts) | {self.context.kept: after.dump()}
+
+    def _under_way(self, name: str, asked: str, moment: Moment, texts: Texts) -> Changes:
         """What a moment changes in the page."""
-        if moment.answer is not None:
-            longest = self.context.settings.max_question_chars
-            after = before.with_turn(Turn(moment.answer, moment.words_a_second), longest=longest)
-            turn = after.turns[-1]
-            return self._whole(name, turn, texts) | {self.context.kept: after.dump()}
         changes: Changes = {self.answer: turns.writing(moment.text, _status(moment, texts), texts)}
         if moment.phase in ("reading", "waiting"):
             changes[self.sources] = turns.sources(name, moment.sources or (), None, texts, settled=moment.settled)

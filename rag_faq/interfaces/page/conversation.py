@@ -22,6 +22,7 @@ class Turn:
 
     answer: Answer
     words_a_second: float | None = None  # while the model wrote
+    answer_id: str | None = None  # under which the owner's store has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,14 @@ def load_conversation(stored: Any) -> Conversation | None:
         return None
     if not isinstance(title, str) or len(title) > MOST_TITLE:
         return None
-    return Conversation(turns, first, title) if all(_consistent(t.answer) for t in turns) else None
+    return Conversation(turns, first, title) if all(_consistent(t) for t in turns) else None
 
 
-def _consistent(answer: Answer) -> bool:
+def _consistent(turn: Turn) -> bool:
     """Whether every citation leads to a source of this answer, and to a place in its text."""
+    if turn.answer_id is not None and len(turn.answer_id) > MOST_TITLE:
+        return False
+    answer = turn.answer
     numbers = {source.number for source in answer.sources}
     return all(c.number in numbers and 0 <= c.start <= c.end <= len(answer.text) for c in answer.citations)
 

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from rag_faq.chatbot import FaqChatbot
+from rag_faq.feedback.store import FeedbackStore
 from rag_faq.interfaces.page.choices import load_choices
 from rag_faq.interfaces.page.texts import Texts, preferred
 from rag_faq.settings import Settings
@@ -27,6 +28,7 @@ class Context:
 
     chatbot: FaqChatbot
     settings: Settings
+    store: FeedbackStore | None  # where the owner keeps what was asked
     catalogue: Mapping[str, Texts]
     kept: gr.BrowserState  # the conversation in sight
     shelf: gr.BrowserState  # the others

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rag_faq.interfaces.page.conversation import Turn, as_markdown
+from rag_faq.interfaces.page.feedback import thumbs
 from rag_faq.interfaces.page.markup import Insert, Span, plain, render
 from rag_faq.interfaces.page.sources import source_cards
 from rag_faq.interfaces.page.texts import Texts
@@ -74,7 +75,8 @@ def answer(name: str, turn: Turn, texts: Texts, *, last: bool = False) -> str:
     body = _refusal(given, texts) if given.outcome == "refused" else _cited(name, given, texts)
     return (
         f'<div class="answer {given.outcome}"{live}>{badge}<div class="text">{body}</div>{note}'
-        f"{_left_out(given, texts)}{_timings(turn, texts)}{_actions(name, given, texts, last)}</div>"
+        f"{_left_out(given, texts)}{_timings(turn, texts)}{_actions(name, given, texts, last)}"
+        f"{thumbs(turn.answer_id, texts)}</div>"
     )
 
 
