@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from rag_faq.interfaces.http.problems import RefusalError
-from rag_faq.interfaces.http.text import Text
+from rag_faq.interfaces.http.values import WHOLE, Text
 from rag_faq.records import Answer, History
 
 MODEL = "rag-faq"
@@ -21,49 +20,78 @@ _SENTENCE_END = re.compile(r"[.!?:][\"')\]*]*\s|\n")
 _LIST = "\n\nSources:\n"
 
 
-class ContentPart(BaseModel):
-    """A part of a message; only text can be asked."""
+_TAKEN = ConfigDict(extra="ignore", strict=True)  # clients send more than is told here, and new ones more than that
 
-    model_config = ConfigDict(extra="ignore")
+
+def _never(value: bool) -> bool:
+    if value:
+        raise ValueError("the answer has no probabilities")
+    return value
+
+
+class TextPart(BaseModel):
+    """A part of a question. Pictures and sounds cannot be asked."""
+
+    model_config = _TAKEN
+
+    type: Literal["text"]
+    text: Text
+
+
+class AnyPart(BaseModel):
+    """A part of what somebody else said."""
+
+    model_config = _TAKEN
 
     type: Text
     text: Text | None = None
 
 
-class ChatMessage(BaseModel):
-    """One message. Who says anything but `user` and `assistant` is not heeded: the FAQ alone decides what is said."""
+class UserMessage(BaseModel):
+    """A question."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = _TAKEN
 
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: Text | list[ContentPart] | None = None
+    role: Literal["user"]
+    content: Text | list[TextPart]
 
     @property
     def text(self) -> str:
-        """The message's words. RefusalError when it has a part that is no text."""
-        if isinstance(self.content, str):
-            return self.content
-        parts = self.content or []
-        for part in parts:
-            if part.text is None and self.role == "user":
-                raise RefusalError(400, f"A message has a part of the type {part.type[:40]!r}", expected="text alone")
-        return "\n".join(part.text for part in parts if part.text is not None)
+        """The message's words."""
+        return _joined(self.content)
+
+
+class OtherMessage(BaseModel):
+    """What the assistant said; or what is not heeded, since the FAQ alone decides what is said."""
+
+    model_config = _TAKEN
+
+    role: Literal["assistant", "system", "developer", "tool", "function"]
+    content: Text | list[AnyPart] | None = None
+
+    @property
+    def text(self) -> str:
+        """The message's words, without the list of sources under an answer."""
+        return _joined(self.content).partition(_LIST)[0]
 
 
 class StreamOptions(BaseModel):
     """What a stream says beside the text."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = _TAKEN
 
     include_usage: bool | None = None
 
 
 class ResponseFormat(BaseModel):
-    """The format of the text; only `text` can be had."""
+    """The format of the text."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = _TAKEN
 
-    type: Text
+    type: Literal["text"]
+
+
+Message: TypeAlias = Annotated[UserMessage | OtherMessage, Field(discriminator="role")]
 
 
 class CompletionBody(BaseModel):
@@ -71,33 +99,32 @@ class CompletionBody(BaseModel):
 
     model_config = ConfigDict(
         title="ChatCompletionRequest",
-        extra="ignore",
         json_schema_extra={
             "examples": [{"model": MODEL, "messages": [{"role": "user", "content": "What is mode collapse?"}]}]
         },
+        **_TAKEN,
     )
 
     model: Text = Field(max_length=200, description="One of GET /v1/models.", examples=[MODEL])
-    messages: list[ChatMessage] = Field(
-        min_length=1, max_length=400, description="The last one of a user is the question; those before it the history."
+    messages: list[Message] = Field(
+        max_length=400,
+        description="The last one of a user is the question; those before it are the history.",
+        json_schema_extra={"contains": {"properties": {"role": {"const": "user"}}, "required": ["role"]}},
     )
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     stop: Text | list[Text] | None = Field(default=None, description="The text ends before the first of these.")
-    max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
-    n: int | None = Field(default=None, description="Only 1.")
-    logprobs: bool | None = Field(default=None, description="Only false.")
+    max_tokens: Annotated[int, Field(ge=1, le=10_000_000), WHOLE] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=10_000_000), WHOLE] | None = None
+    n: Annotated[int, Field(ge=1, le=1), WHOLE] | None = None
+    logprobs: Annotated[bool, AfterValidator(_never), Field(json_schema_extra={"const": False})] | None = None
     response_format: ResponseFormat | None = None
 
-    def check(self) -> None:
-        """RefusalError for what would make the answer another kind of thing."""
-        kind = self.response_format.type if self.response_format else "text"
-        for field, bad in (("n", self.n not in (None, 1)), ("logprobs", bool(self.logprobs))):
-            if bad:
-                raise RefusalError(400, f"There is one answer, without probabilities: `{field}` cannot be had")
-        if kind != "text":
-            raise RefusalError(400, f"The answer is text, and cannot be had as {kind[:40]!r}")
+    @model_validator(mode="after")
+    def _asks(self) -> CompletionBody:
+        if not any(isinstance(message, UserMessage) for message in self.messages):
+            raise ValueError("there is no message with the role user")
+        return self
 
     @property
     def limits(self) -> Limits:
@@ -107,11 +134,9 @@ class CompletionBody(BaseModel):
         return Limits(tuple(word for word in stops if word), min(given, default=None))
 
     def conversation(self) -> tuple[str, History]:
-        """The question, and what was said before it. RefusalError when there is no question."""
-        last = max((i for i, message in enumerate(self.messages) if message.role == "user"), default=None)
-        if last is None:
-            raise RefusalError(400, "There is no message of the user", expected='one with the role "user"')
-        earlier = [(m.role, _said(m.text)) for m in self.messages[:last] if m.role in ("user", "assistant")]
+        """The question, and what was said before it."""
+        last = max(i for i, message in enumerate(self.messages) if message.role == "user")
+        earlier = [(m.role, m.text) for m in self.messages[:last] if m.role in ("user", "assistant")]
         return self.messages[last].text, tuple((role, text) for role, text in earlier if text.strip())
 
 
@@ -204,6 +229,7 @@ def pieces(text: str) -> Sequence[str]:
     return text.splitlines(keepends=True)
 
 
-def _said(text: str) -> str:
-    """An earlier answer without the list of sources under it."""
-    return text.partition(_LIST)[0]
+def _joined(content: str | Sequence[TextPart | AnyPart] | None) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "\n".join(part.text for part in content if part.text is not None)

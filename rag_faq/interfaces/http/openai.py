@@ -39,6 +39,12 @@ from rag_faq.interfaces.page.browse import link_to
 from rag_faq.records import FaqEntry
 
 _REFUSED = refusals(400, 401, 404, 408, 413, 429, 500, 503, openai=True)
+_EVENT_SCHEMA = {
+    "description": "One event; its data is a chunk in JSON, that of the last one `[DONE]`.",
+    "type": "object",
+    "required": ["data"],
+    "properties": {"data": {"type": "string"}},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def openai_routes(service: Service) -> APIRouter:
                 "description": "A chat completion; with `stream`, its chunks as server-sent events.",
                 "content": {
                     "application/json": {"schema": {"type": "object"}},
-                    "text/event-stream": {"schema": {"type": "string"}},
+                    "text/event-stream": {"schema": _EVENT_SCHEMA},
                 },
             },
             **_REFUSED,
@@ -104,7 +110,6 @@ def openai_routes(service: Service) -> APIRouter:
         summary="Ask, as OpenAI's clients do",
     )
     async def completions(body: CompletionBody, request: Request) -> Response:
-        body.check()
         known(body.model)
         question, history = body.conversation()
         call = _Call(body, str(request.base_url), service.chatbot.entries)

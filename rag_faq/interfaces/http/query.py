@@ -30,6 +30,15 @@ event: answer
 data: {"id": null, "question": "What do cats eat?", "answer": "Cats eat fish and chicken. [1]", …}
 
 """
+_EVENT_SCHEMA = {
+    "description": "One event; its data is JSON.",
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["sources", "delta", "answer", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 
 
 def query_routes(service: Service) -> APIRouter:
@@ -55,7 +64,7 @@ def query_routes(service: Service) -> APIRouter:
             200: {
                 "description": "Events `sources` (the last one with `settled` counts), `delta`s, and `answer`, whose "
                 "text takes the place of the deltas; or `error`, a problem document.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS_EXAMPLE}},
+                "content": {"text/event-stream": {"schema": _EVENT_SCHEMA, "example": _EVENTS_EXAMPLE}},
             },
             **_REFUSED,
         },

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag_faq.chatbot import Options
-from rag_faq.interfaces.http.text import Text
+from rag_faq.interfaces.http.values import WHOLE, Text
 from rag_faq.records import History, Outcome
 from rag_faq.settings import Settings
 
@@ -32,8 +32,8 @@ class AnswerOptions(BaseModel):
         default=None,
         description="`composed`: the model writes; `verbatim`: the FAQ's own text; `auto`: that for its own questions.",
     )
-    max_sources: int | None = Field(
-        default=None, ge=1, le=8, description="The most sources; more than the server's own setting counts as that."
+    max_sources: Annotated[int, Field(ge=1, le=8), WHOLE] | None = Field(
+        default=None, description="The most sources; more than the server's own setting counts as that."
     )
     strictness: float | None = Field(
         default=None, ge=0, le=1, description="How much evidence an answer needs: 0 answers nearly all, 1 refuses most."
