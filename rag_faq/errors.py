@@ -19,7 +19,8 @@
     ├── InputFileError            a line of a batch or question file that is malformed
     ├── FeedbackError             the file of feedback cannot be used
     │   └── UnknownAnswerError    feedback on an answer that is not kept
-    └── ServeError                the web server cannot start (port taken)
+    ├── ServeError                the web server cannot start (port taken)
+    └── DeployError               a Space cannot be created or updated
 
 An error says what was found, what was expected where that helps, and the command that mends it.
 """
@@ -122,3 +123,7 @@ class UnknownAnswerError(FeedbackError):
 
 class ServeError(RagFaqError):
     """The web server cannot start."""
+
+
+class DeployError(RagFaqError):
+    """A Space cannot be created or updated."""

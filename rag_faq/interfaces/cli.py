@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag_faq.errors import RagFaqError, SettingsError
-from rag_faq.interfaces import cli_doctor, cli_eval, cli_gaps, cli_index, cli_mcp, cli_models
+from rag_faq.interfaces import cli_deploy, cli_doctor, cli_eval, cli_gaps, cli_index, cli_mcp, cli_models
 from rag_faq.interfaces.cli_context import settings_of
 from rag_faq.interfaces.progress import progress_bar
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_models.app, name="models")
 app.command("eval")(cli_eval.evaluate_set)
+app.command("deploy-space")(cli_deploy.deploy_space)
 app.command()(cli_mcp.mcp)
 app.command()(cli_doctor.doctor)
 app.command()(cli_gaps.gaps)
