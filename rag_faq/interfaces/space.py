@@ -118,6 +118,9 @@ def start(environment: Mapping[str, str]) -> None:
     """Make everything ready, serve, and stay until interrupted."""
     from rag_faq.interfaces.serve import serve
 
+    if environment.get("SPACE_ID"):
+        # A Space is reached through the Hub's proxy alone, which says whom a request is from and that it was https.
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")  # read by uvicorn
     gpu = ZeroGpu() if on_zero_gpu(environment) else None  # first of all: it must come before torch
     settings = Settings.load(**arguments(environment, given_settings(environment, Path.cwd())))
     if gpu is not None:
