@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
+from rag_faq.errors import EngineError
 from rag_faq.generation.generator import Generator, Sampling
 from rag_faq.generation.language import foreign_language
 from rag_faq.generation.prompt import standalone_prompt, translate_prompt
 from rag_faq.records import History, Prompt
+
+log = logging.getLogger(__name__)
 
 # Words that point back. "that" is more often a conjunction ("models that write code"), so it counts only at the end of
 # a clause, at the start, or after a word that cannot stand before a conjunction.
@@ -88,8 +92,13 @@ class Rewriter:
         return self._write(translate_prompt(question), _TRANSLATED) or question
 
     def _write(self, prompt: Prompt, sampling: Sampling) -> str:
+        """What the model writes; nothing where it breaks down, so that the question is searched for as it is."""
         assert self._generator is not None
-        text = "".join(self._generator.generate(prompt, sampling)).strip()
+        try:
+            text = "".join(self._generator.generate(prompt, sampling)).strip()
+        except EngineError as error:
+            log.warning("searching for the question as it is: %s", error)
+            return ""
         return text.removeprefix("Rewritten:").strip().strip('"')
 
 

@@ -309,6 +309,17 @@ def test_the_chatbot_answers_in_the_faqs_own_words_when_the_server_breaks_off(co
     assert answer.citations
 
 
+def test_a_follow_up_to_a_server_that_is_down_is_searched_for_with_the_question_before(connect, tmp_path: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        llm = connect(f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        history = (("user", "How long do dogs sleep?"), ("assistant", "Twelve hours. [1]"))
+        answer = pet_chatbot(tmp_path, llm).ask("And puppies?", history)
+    assert answer.searched == "How long do dogs sleep? And puppies?"
+    assert answer.outcome == "verbatim"
+    assert "broke down" in answer.note
+
+
 # -- choosing ---------------------------------------------------------------------------------------------------------
 
 
