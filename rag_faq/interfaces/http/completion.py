@@ -167,16 +167,35 @@ class Enough:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._text = ""
+        self._met: int | None = None  # where the first limit was met
+        self._tokens = 0  # those that end before `_open`, where the last one begins
+        self._open = 0
 
     def __call__(self, piece: str) -> bool:
         """Whether the writing may end after this piece."""
+        before = len(self._text)
         self._text += piece
-        limits = self._limits
-        ends = [at for word in limits.stops if (at := self._text.find(word)) >= 0]
-        if limits.most is not None:
-            tokens = list(_TOKEN.finditer(self._text))
-            ends += [tokens[limits.most - 1].end() - 1] if len(tokens) >= limits.most else []
-        return bool(ends) and _SENTENCE_END.search(self._text, min(ends)) is not None
+        if self._met is None:
+            ends = [self._found(word, before) for word in self._limits.stops]
+            ends.append(self._reached())
+            self._met = min((end for end in ends if end is not None), default=None)
+        return self._met is not None and _SENTENCE_END.search(self._text, self._met) is not None
+
+    def _found(self, word: str, before: int) -> int | None:
+        at = self._text.find(word, max(0, before - len(word)))
+        return at if at >= 0 else None
+
+    def _reached(self) -> int | None:
+        """Where the last token ends that may be given, once it is there."""
+        if self._limits.most is None:
+            return None
+        for token in _TOKEN.finditer(self._text, self._open):
+            if token.start() > self._open or not self._tokens:
+                self._tokens += 1
+                self._open = token.start()
+            if self._tokens == self._limits.most:
+                return token.end() - 1
+        return None
 
 
 def count_tokens(text: str) -> int:
