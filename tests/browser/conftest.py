@@ -1,32 +1,28 @@
 """A running page over the small library FAQ, and a browser in front of it."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from library_faq import LibraryModel, library_chatbot
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from rag_faq.feedback.store import FeedbackStore
 from rag_faq.interfaces.gradio_app import running
 from rag_faq.settings import Settings
+from scripts.browser import chromium as started
+from scripts.browser import chromium_path
 
-ARGUMENTS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+PASSWORD = "open sesame"
 PATIENCE_MS = 30_000  # the machine may be busy; nothing here measures speed
 
 
 @pytest.fixture(scope="module")  # not longer: Playwright keeps an event loop, which bars asyncio.run in other tests
 def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
+    if chromium_path() is None:
         pytest.fail("There is no Chromium. To mend it: apt-get install -y chromium, or name one in $CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+    with started() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +31,22 @@ def model() -> LibraryModel:
 
 
 @pytest.fixture(scope="session")
-def address(model: LibraryModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def feedback_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("feedback") / "feedback.sqlite3"
+
+
+@pytest.fixture
+def store(feedback_file: Path) -> Iterator[FeedbackStore]:
+    """What the owner's store has, read beside the running page."""
+    opened = FeedbackStore.open(feedback_file)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def address(model: LibraryModel, feedback_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     chatbot = library_chatbot(tmp_path_factory.mktemp("library"), model)
-    with running(chatbot, Settings.load()) as where:
+    with running(chatbot, Settings.load(feedback_file=feedback_file, admin_password=PASSWORD)) as where:
         yield where
 
 

@@ -125,11 +125,41 @@ def test_nothing_bars_anybody(visit, ask, scheme):
     expect(page.locator("#now-answer .answer.refused")).to_be_visible()
     ask(page, GROUNDED)
     expect(page.locator(DONE)).to_be_visible()
+    page.locator("#now-answer [data-verdict=down]").click()
+    expect(page.locator("#now-answer .why")).to_be_visible()
     page.wait_for_timeout(300)
     assert violations(page) == []
-    page.get_by_role("tab", name="Browse").click()
-    page.locator("details.entry summary").first.click()
+    for tab, there in (("Browse", "details.entry"), ("Map", ".map .spot"), ("Settings", ".facts-list")):
+        page.get_by_role("tab", name=tab).click()
+        expect(page.locator(there).first).to_be_visible()
+        if tab == "Browse":
+            page.locator("details.entry summary").first.click()
+        page.wait_for_timeout(300)
+        assert (tab, violations(page)) == (tab, [])
+    page.get_by_role("tab", name="Owner").click()
+    expect(page.locator("#admin-password")).to_be_visible()
+    assert violations(page) == []
+    page.locator("#admin-password input").fill("open sesame")
+    page.keyboard.press("Enter")
+    expect(page.locator("#admin-view")).to_contain_text(REFUSED)
     page.wait_for_timeout(300)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_dialog_bars_anybody(visit, ask, scheme):
+    page = visit(color_scheme=scheme, reduced_motion="reduce")
+    ask(page, GROUNDED)
+    expect(page.locator(DONE)).to_be_visible()
+    page.locator("#clear").click()
+    expect(page.locator(".welcome")).to_be_visible()
+    page.get_by_role("button", name="Conversations").click()
+    page.locator("#shelf [data-rename='1']").click()
+    page.wait_for_timeout(300)
+    assert violations(page) == []
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Press ? for shortcuts").click()
+    expect(page.locator("#shortcuts")).to_be_visible()
     assert violations(page) == []
 
 
@@ -151,6 +181,13 @@ def test_nothing_is_cut_off_at_any_width(visit, ask, width):
     for summary in page.locator("details.entry summary").all():
         summary.click()
     assert page.evaluate(fits)
+    for tab, there in (("Map", ".map .spot"), ("Settings", ".facts-list"), ("Owner", "#admin-password")):
+        page.get_by_role("tab", name=tab).click()
+        expect(page.locator(there).first).to_be_visible()
+        assert (tab, page.evaluate(fits)) == (tab, True)
+    page.get_by_role("button", name="Conversations").click()
+    expect(page.locator("#shelf")).to_be_visible()
+    assert page.locator("#shelf").evaluate("box => box.scrollWidth <= box.clientWidth")
 
 
 def test_the_keyboard_alone_is_enough(visit):

@@ -92,6 +92,41 @@ def test_stop_is_for_the_own_session_only() -> None:
     assert asyncio.run(scene()) == (False, False, "done")
 
 
+def test_an_answer_that_was_left_gives_nothing_more_and_bars_no_other() -> None:
+    chatbot = Chatbot()
+
+    async def scene() -> tuple[list[str], bool, str]:
+        runs = Runs(chatbot)
+        left = runs.ask("s", "wait", ())
+        while (await anext(left)).phase != "reading":
+            pass
+        runs.leave("s")
+        busy = runs.busy("s")
+        after = [m.phase async for m in runs.ask("s", "q", ())]
+        return [m.phase async for m in left], busy, after[-1]
+
+    assert asyncio.run(scene()) == ([], False, "done")
+    assert chatbot.ended.wait(5)
+
+
+def test_what_was_found_is_shown_before_it_is_settled() -> None:
+    other = Source(2, ENTRY, "A.", 0.5)
+
+    class Judging(Chatbot):
+        def stream(self, question: str, history=(), cancel: threading.Event | None = None) -> Iterator[Event]:
+            yield SourcesFound((SOURCE, other), question, settled=False)
+            yield SourcesFound((SOURCE,), question)
+            yield ANSWER
+
+    shown = asyncio.run(moments(Runs(Judging()), "s", "q"))
+    assert [(m.phase, m.settled, len(m.sources or ())) for m in shown] == [
+        ("searching", False, 0),
+        ("reading", False, 2),
+        ("reading", True, 1),
+        ("done", True, 1),
+    ]
+
+
 def test_leaving_an_answer_ends_it() -> None:
     chatbot = Chatbot()
 

@@ -11,6 +11,7 @@ from rag_faq.feedback.gaps import Gap, Gaps
 from rag_faq.interfaces.page.markup import plain
 from rag_faq.interfaces.page.texts import Texts
 
+_FIGURES = frozenset({"times", "entry", "down", "up", "cosine", "when"})
 _SHOWN = 50  # rows of a table on the page
 _SAVED = 2000  # rows of a table in a link; `rag-faq gaps` writes them all
 
@@ -61,7 +62,7 @@ def _sections(gaps: Gaps, texts: Texts) -> Iterable[str]:
     yield _table(
         "complaints",
         ("when", "question", "answer", "reason"),
-        [(when(one.at), one.question, one.text, one.reason) for one in gaps.complaints],
+        [(_moment(one.at), one.question, one.text, one.reason) for one in gaps.complaints],
         texts,
     )
     unused = [(use.entry.number, use.entry.question) for use in gaps.never_used] if gaps.totals.asked else []
@@ -79,7 +80,7 @@ def _sections(gaps: Gaps, texts: Texts) -> Iterable[str]:
     yield _table(
         "recent",
         ("when", "question", "outcome"),
-        [(when(one.at), one.question, texts(f"{one.outcome}_badge")) for one in gaps.recent],
+        [(_moment(one.at), one.question, texts(f"{one.outcome}_badge")) for one in gaps.recent],
         texts,
     )
 
@@ -95,7 +96,9 @@ def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], te
     if not rows:
         return f'<section class="kept"><h3>{title}</h3><p class="hint">{plain(texts("admin_nothing"))}</p></section>'
     head = "".join(f'<th scope="col">{plain(texts(f"admin_column_{column}"))}</th>' for column in columns)
-    body = "".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in rows[:_SHOWN])
+    body = "".join(
+        "<tr>" + "".join(_cell(*pair) for pair in zip(columns, row, strict=True)) + "</tr>" for row in rows[:_SHOWN]
+    )
     more = len(rows) - _SHOWN
     rest = f'<p class="hint">{plain(texts("admin_more", count=more))}</p>' if more > 0 else ""
     return (
@@ -105,7 +108,12 @@ def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], te
     )
 
 
-def _cell(cell: Cell) -> str:
-    if isinstance(cell, int | float):
-        return f'<td class="figure">{cell}</td>'
-    return f'<td dir="auto">{plain(cell or "")}</td>'
+def _cell(column: str, cell: Cell) -> str:
+    if column in _FIGURES:
+        return f'<td class="figure">{plain(str(cell))}</td>'
+    return f'<td dir="auto">{plain(str(cell))}</td>'
+
+
+def _moment(seconds: float) -> str:
+    """A time to read: UTC, to the minute."""
+    return when(seconds)[:16].replace("T", " ")

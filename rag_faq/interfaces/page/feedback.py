@@ -18,8 +18,6 @@ from rag_faq.interfaces.page.texts import Texts
 # The texts in the language of a person, from what the browser keeps of their choices, and from the request.
 TextsOf: TypeAlias = Callable[[Any, gr.Request], Texts]
 
-_SIGNS: tuple[tuple[Verdict, str], ...] = (("up", "👍"), ("down", "👎"))
-
 
 def thumbs(answer_id: str | None, texts: Texts) -> str:
     """Two buttons, and a line for a reason that opens when one of them is pressed; nothing for an answer not kept."""
@@ -28,9 +26,8 @@ def thumbs(answer_id: str | None, texts: Texts) -> str:
     name = plain(answer_id)
     buttons = "".join(
         f'<button type="button" data-verdict="{verdict}" aria-pressed="false">'
-        f'<span aria-hidden="true">{sign}</span>'
-        f'<span class="unseen">{plain(texts(f"feedback_{verdict}"))}</span></button>'
-        for verdict, sign in _SIGNS
+        f"{plain(texts(f'feedback_{verdict}'))}</button>"
+        for verdict in get_args(Verdict)
     )
     return (
         f'<div class="thumbs" role="group" data-answer="{name}" aria-label="{plain(texts("feedback_question"))}">'

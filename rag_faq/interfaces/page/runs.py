@@ -55,6 +55,7 @@ class Run:
 
     def __init__(self, runs: Runs) -> None:
         self.cancel = threading.Event()
+        self.left = False  # nobody looks at it any more: nothing further is given
         self.composing = False  # from the sources to the end: in line for the model, or having it
         self._runs = runs
         self._loop = asyncio.get_running_loop()
@@ -90,6 +91,8 @@ class Run:
             if after.phase in ("reading", "waiting"):
                 ahead = self._runs.ahead_of(self)
                 after = replace(after, ahead=ahead, phase="waiting" if ahead else "reading")
+            if self.left:
+                return
             if after != moment:
                 moment = after
                 yield moment
@@ -142,6 +145,14 @@ class Runs:
         """End the session's answer; what was written so far is kept."""
         run = self._running.get(session)
         if run is not None:
+            run.cancel.set()
+
+    def leave(self, session: str) -> None:
+        """End the session's answer and give nothing more of it: the page shows something else now."""
+        with self._lock:
+            run = self._running.pop(session, None)
+        if run is not None:
+            run.left = True
             run.cancel.set()
 
     def ahead_of(self, run: Run) -> int:

@@ -47,7 +47,7 @@ class Conversations:
     def start_anew(self, kept: Any, shelf: Any, choices: Any, request: gr.Request) -> Changes:
         """An empty conversation; the one in sight is put on the shelf."""
         texts = self.context.texts(choices, request)
-        self.ask.runs.stop(session_of(request))
+        self.ask.runs.leave(session_of(request))
         put = (load_shelf(shelf) or Shelf()).with_put(load_conversation(kept) or Conversation())
         return self._moved(Conversation(), put, texts)
 
@@ -60,7 +60,7 @@ class Conversations:
         chosen = now if number == shelf_view.NOW else found.conversation if found else None
         match event.act:
             case "open" if found is not None:
-                self.ask.runs.stop(session_of(request))
+                self.ask.runs.leave(session_of(request))
                 return self._moved(found.conversation, others.without(number).with_put(now), texts)
             case "name" if number == shelf_view.NOW:
                 now = now.named(str(event.title))
