@@ -73,6 +73,7 @@ def load_generator(settings: Settings) -> Generator | NoModel:
             threads=settings.threads,
             gpu_layers=settings.gpu_layers,
             repack=settings.repack,
+            parallel=settings.parallel,
             state_budget_bytes=None if settings.state_cache_mb is None else settings.state_cache_mb * 2**20,
             state_folder=state_folder(settings) if settings.state_cache_disk else None,
         )

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     repack: bool = Field(
         True, description="Arrange the weights anew for this processor at the start; `rag-faq doctor --bench` tells."
     )
+    parallel: int = Field(
+        4, ge=1, le=16, description="The most answers that are written at the same time; further ones wait in line."
+    )
     state_cache_mb: int | None = Field(
         None, ge=0, description="Memory for kept model states; by default a share of what is free; 0 turns it off."
     )

@@ -16,10 +16,11 @@ from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation.generator import GenerationStats, Sampling
 from rag_faq.generation.gguf import GgufFile, read_gguf
 from rag_faq.generation.hardware import Gpu, available_addresses, available_memory, gpus, usable_cores
+from rag_faq.generation.job import Job
 from rag_faq.generation.llama import Layout, LlamaModel, build_name
 from rag_faq.generation.states import DiskStates, MemoryStates, StateStore
 from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt
-from rag_faq.generation.worker import Job, Worker
+from rag_faq.generation.worker import Worker
 from rag_faq.records import ModelInfo, Prompt
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class LlamaGeneration:
 
 
 class LlamaEngine:
-    """A GGUF model on the CPU or GPU. Safe for many threads: callers are served in the order they came."""
+    """A GGUF model on the CPU or GPU. Safe for many threads: prompts are read in the order they came."""
 
     def __init__(self, model: LlamaModel, template: ChatTemplate, worker: Worker, info: ModelInfo) -> None:
         """Join the parts; `LlamaEngine.load` makes them."""
@@ -95,15 +96,17 @@ class LlamaEngine:
         threads: int | None = None,
         gpu_layers: int | None = None,
         repack: bool = True,
+        parallel: int = 4,
         state_budget_bytes: int | None = None,
         state_folder: Path | None = None,
     ) -> LlamaEngine:
         """Load a GGUF file.
 
         `threads`: by default the cores that this process may use. `gpu_layers`: -1 all, 0 none, by default as many as
-        fit. `repack`: arrange the weights anew for this processor. `state_budget_bytes`: memory for kept states, by
-        default an eighth of what is free and 1 GiB at most; 0 keeps none. `state_folder`: where states are kept between
-        starts; needs `sha256`, the hash of the file.
+        fit. `repack`: arrange the weights anew for this processor. `parallel`: the most texts that are written at once;
+        on the CPU, three of them in one batch, so that none is computed otherwise than alone. `state_budget_bytes`:
+        memory for kept states, by default an eighth of what is free and 1 GiB at most; 0 keeps none. `state_folder`:
+        where states are kept between starts; needs `sha256`, the hash of the file.
 
         Raises EngineError for a file that cannot be loaded, or more than the free memory can hold.
         """
@@ -132,7 +135,7 @@ class LlamaEngine:
             [sha256, build_name(), "no flash attention, f16, unified, 2 sequences", device, str(layers)]
             + ([] if repack else ["weights as in the file"])  # other kernels, which round otherwise
         )
-        return cls(model, template, Worker(model, states, fingerprint), info)
+        return cls(model, template, Worker(model, states, fingerprint, parallel), info)
 
     @property
     def info(self) -> ModelInfo:

@@ -95,7 +95,7 @@ class LlamaModel:
 
     def __init__(self, path: Path, layout: Layout) -> None:
         lib = library()
-        self._api = api = lib.api
+        self.api = api = lib.api
         self._lock = threading.Lock()  # of tokenising against `free`
         self._model: int | None = None
         self._context: int | None = None
@@ -108,14 +108,16 @@ class LlamaModel:
             raise EngineError(f"{path} is no model that writes text", expected="a chat model in GGUF format")
         self._vocab = api.llama_model_get_vocab(self._model)
         self.vocabulary_size: int = api.llama_vocab_n_tokens(self._vocab)
-        params = _context_params(api, self._model, layout)
-        self._context = api.llama_init_from_model(self._model, params)
-        if not self._context:
+        self._layout = layout
+        self.context_tokens: int = min(layout.context_tokens, api.llama_model_n_ctx_train(self._model))
+        try:
+            self._context = self.new_context(self.context_tokens, batch=PIECE + LEAST)
+        except EngineError as error:
             self.free()
-            raise _does_not_load(path, lib.messages)
+            raise _does_not_load(path, lib.messages) from error
         self._memory = api.llama_get_memory(self._context)
         self._batch = api.llama_batch_init(PIECE + LEAST, 0, 1)
-        self.context_tokens: int = min(api.llama_n_ctx(self._context), params.n_ctx)
+        self.on_gpu = layout.gpu_layers != 0
         self.layers: int = api.llama_model_n_layer(self._model)
         # A recurrent model has no cells that could be kept one by one.
         self.keeps_states: bool = not (
@@ -132,7 +134,7 @@ class LlamaModel:
                 raise EngineError("The model was closed")
             room = len(raw) + 8
             found = (ctypes.c_int32 * room)()
-            count = self._api.llama_tokenize(self._vocab, raw, len(raw), found, room, False, special)
+            count = self.api.llama_tokenize(self._vocab, raw, len(raw), found, room, False, special)
             if count < 0:
                 raise EngineError(f"The model cannot take this text apart into tokens ({len(raw)} bytes)")
             return list(found[:count])
@@ -142,42 +144,42 @@ class LlamaModel:
         room = 64
         while True:
             buffer = ctypes.create_string_buffer(room)
-            count = self._api.llama_token_to_piece(self._vocab, token, buffer, room, 0, special)
+            count = self.api.llama_token_to_piece(self._vocab, token, buffer, room, 0, special)
             if count >= 0:
                 return buffer.raw[:count]
             room = -count
 
     def is_end(self, token: int) -> bool:
         """True for the tokens by which a model ends its message."""
-        return bool(self._api.llama_vocab_is_eog(self._vocab, token))
+        return bool(self.api.llama_vocab_is_eog(self._vocab, token))
 
     def is_control(self, token: int) -> bool:
         """True for tokens that are marks and not text."""
-        return bool(self._api.llama_vocab_is_control(self._vocab, token)) or self.is_end(token)
+        return bool(self.api.llama_vocab_is_control(self._vocab, token)) or self.is_end(token)
 
     @property
     def bos(self) -> int | None:
         """The token that must begin every text; `None` where the model wants none."""
-        if not self._api.llama_vocab_get_add_bos(self._vocab):
+        if not self.api.llama_vocab_get_add_bos(self._vocab):
             return None
-        token: int = self._api.llama_vocab_bos(self._vocab)
+        token: int = self.api.llama_vocab_bos(self._vocab)
         return token if token >= 0 else None
 
     def mark(self, which: str) -> str:
         """The text of the "bos" or "eos" token, for the chat template; empty where there is none."""
-        token: int = getattr(self._api, f"llama_vocab_{which}")(self._vocab)
+        token: int = getattr(self.api, f"llama_vocab_{which}")(self._vocab)
         return self.text_of(token, special=True).decode("utf-8", errors="replace") if token >= 0 else ""
 
     def chat_template(self) -> str | None:
         """The chat template of the file."""
-        raw = self._api.llama_model_chat_template(self._model, None)
+        raw = self.api.llama_model_chat_template(self._model, None)
         return raw.decode("utf-8", errors="replace") if raw else None
 
     # -- the context ------------------------------------------------------------------------------------------------
 
     def clear(self) -> None:
         """Forget everything. States restored after this lie in the cells where they were computed."""
-        self._api.llama_memory_clear(self._memory, False)
+        self.api.llama_memory_clear(self._memory, False)
 
     def decode(self, tokens: list[int], position: int, *, logits: bool) -> None:
         """Read at most PIECE + LEAST tokens, the first at `position`. `logits`: what follows the last is wanted."""
@@ -190,58 +192,81 @@ class LlamaModel:
             batch.logits[i] = 0
         batch.logits[len(tokens) - 1] = logits
         batch.n_tokens = len(tokens)
-        code = self._api.llama_decode(self._context, batch)
+        code = self.api.llama_decode(self._context, batch)
         if code != 0:
             raise EngineError(f"llama.cpp stopped while it read {len(tokens)} tokens (code {code})")
 
     def logits(self) -> NDArray[np.float32]:
         """Scores of every token as the next one, shape (vocabulary_size,), after a `decode` with `logits`."""
-        pointer = self._api.llama_get_logits_ith(self._context, -1)
+        pointer = self.api.llama_get_logits_ith(self._context, -1)
         return np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,)).copy()
 
     def state(self, start: int, end: int) -> State:
         """What the context holds of the tokens from `start` up to `end`, without those before them."""
-        self._api.llama_memory_seq_cp(self._memory, _TEXT, _SCRATCH, start, end)
+        self.api.llama_memory_seq_cp(self._memory, _TEXT, _SCRATCH, start, end)
         try:
-            size = self._api.llama_state_seq_get_size(self._context, _SCRATCH)
+            size = self.api.llama_state_seq_get_size(self._context, _SCRATCH)
             state = np.empty(size, dtype=np.uint8)
-            wrote = self._api.llama_state_seq_get_data(self._context, _bytes(state), size, _SCRATCH)
+            wrote = self.api.llama_state_seq_get_data(self._context, as_bytes(state), size, _SCRATCH)
         finally:
-            self._api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
+            self.api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
         if wrote != size:
             raise EngineError(f"llama.cpp gave {wrote} of {size} bytes of its state")
         return state
 
     def restore(self, state: State) -> bool:
         """Put a state behind those restored before it. False when llama.cpp refuses it; nothing is changed then."""
-        taken = self._api.llama_state_seq_set_data(self._context, _bytes(state), state.nbytes, _SCRATCH)
+        taken = self.api.llama_state_seq_set_data(self._context, as_bytes(state), state.nbytes, _SCRATCH)
         if taken:
-            self._api.llama_memory_seq_cp(self._memory, _SCRATCH, _TEXT, -1, -1)
-        self._api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
+            self.api.llama_memory_seq_cp(self._memory, _SCRATCH, _TEXT, -1, -1)
+        self.api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
         return bool(taken)
+
+    def whole(self) -> State:
+        """What the context holds of the whole text."""
+        size = self.api.llama_state_seq_get_size(self._context, _TEXT)
+        state = np.empty(size, dtype=np.uint8)
+        wrote = self.api.llama_state_seq_get_data(self._context, as_bytes(state), size, _TEXT)
+        if wrote != size:
+            raise EngineError(f"llama.cpp gave {wrote} of {size} bytes of its state")
+        return state
 
     def sampler(self, temperature: float, seed: int) -> Sampler:
         """Chooses tokens: the likeliest at temperature 0, else by chance among the likeliest 95%."""
-        return Sampler(self._api, self._context, temperature, seed)
+        return Sampler(self.api, temperature, seed)
+
+    def sample(self, sampler: Sampler) -> int:
+        """The token that follows, after a `decode` with `logits`."""
+        return sampler.next(self._context, -1)
+
+    def new_context(self, cells: int, *, batch: int, streams: int = 0) -> int:
+        """A context of llama.cpp for this model, which whoever asked for it frees; EngineError when there is no room.
+
+        Without `streams` its cells are one pool for two sequences; else each of so many sequences has its share.
+        """
+        params = _context_params(self.api, self._layout, cells, batch, streams)
+        context: int | None = self.api.llama_init_from_model(self._model, params)
+        if not context:
+            raise EngineError(f"There is no room for a context of {cells} tokens")
+        return context
 
     def free(self) -> None:
         """Give the memory back. Doing it twice is harmless."""
         with self._lock:
             if self._context:
-                self._api.llama_free(self._context)
-                self._api.llama_batch_free(self._batch)
+                self.api.llama_free(self._context)
+                self.api.llama_batch_free(self._batch)
                 self._context = None
             if self._model:
-                self._api.llama_model_free(self._model)
+                self.api.llama_model_free(self._model)
                 self._model = None
 
 
 class Sampler:
     """Chooses the next token from the last scores. `free` it."""
 
-    def __init__(self, api: Any, context: int | None, temperature: float, seed: int) -> None:
+    def __init__(self, api: Any, temperature: float, seed: int) -> None:
         self._api = api
-        self._context = context
         self._chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
         if temperature <= 0:
             steps = [api.llama_sampler_init_greedy()]
@@ -254,16 +279,17 @@ class Sampler:
         for step in steps:
             api.llama_sampler_chain_add(self._chain, step)
 
-    def next(self) -> int:
-        """The token chosen."""
-        return int(self._api.llama_sampler_sample(self._chain, self._context, -1))
+    def next(self, context: int | None, row: int) -> int:
+        """The token chosen by the scores of one row of the context's last batch."""
+        return int(self._api.llama_sampler_sample(self._chain, context, row))
 
     def free(self) -> None:
         """Give the memory back."""
         self._api.llama_sampler_free(self._chain)
 
 
-def _bytes(state: State) -> Any:
+def as_bytes(state: State) -> Any:
+    """A pointer to the state's bytes, for llama.cpp."""
     return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
@@ -275,16 +301,19 @@ def _model_params(api: Any, layout: Layout) -> Any:
     return params
 
 
-def _context_params(api: Any, model: int, layout: Layout) -> Any:
-    """Chosen so that a restored state gives bit for bit what a cold run gives: no flash attention, f16, unified."""
+def _context_params(api: Any, layout: Layout, cells: int, batch: int, streams: int) -> Any:
+    """Chosen so that a restored state gives bit for bit what a cold run gives.
+
+    That is: no flash attention, f16, and no cells that are shared with another text at the same time.
+    """
     params = api.llama_context_default_params()
-    params.n_ctx = min(layout.context_tokens, api.llama_model_n_ctx_train(model))
-    params.n_batch = params.n_ubatch = PIECE + LEAST
-    params.n_seq_max = params.n_outputs_max = 2  # llama.cpp wants room for one output a sequence
+    params.n_ctx = cells
+    params.n_batch = params.n_ubatch = batch
+    params.n_seq_max = params.n_outputs_max = streams or 2  # llama.cpp wants room for one output a sequence
+    params.kv_unified = not streams
     params.n_threads = params.n_threads_batch = layout.threads
     params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.type_k = params.type_v = api.GGML_TYPE_F16
-    params.kv_unified = True
     params.swa_full = True  # a sliding window would drop cells that a kept state needs
     params.offload_kqv = params.op_offload = layout.gpu_layers != 0
     params.no_perf = True
