@@ -18,6 +18,8 @@ SPACE_USER = 1000
 # What a Gradio Space installs in the same command as requirements.txt.
 BESIDE = ("uvicorn>=0.14.0", "websockets>=10.4", "spaces")
 
+_SYSTEM = ("/usr/local/bin", "/usr/bin")  # where a system keeps its Pythons
+
 # Of this machine's variables only those that say how the network is reached.
 _KEPT = ("PATH", "LANG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
@@ -94,7 +96,7 @@ def fresh_environment(folder: Path, app: Path, person: Person, find_links: str |
     begun = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     person.owns(folder)
-    _run([os.path.realpath(sys.executable), "-m", "venv", "--clear", str(folder)], person, person.environment())
+    _run([python_for(person), "-m", "venv", "--clear", str(folder)], person, person.environment())
     command = [str(python), "-m", "pip", "install", "--no-cache-dir", "-r", str(app / "requirements.txt")]
     links = ["--find-links", find_links] if find_links else []
     # Behind a mirror the index of llama.cpp's wheels may be out of reach: pip goes on without it, at once.
@@ -104,6 +106,19 @@ def fresh_environment(folder: Path, app: Path, person: Person, find_links: str |
     _run([str(python), "-m", "pip", "check"], person, variables)
     made_of.write_text(key, encoding="utf-8")
     return python, time.monotonic() - begun
+
+
+def python_for(person: Person) -> str:
+    """A Python that the person can run: this one, else one of the system. Raises SpaceError where there is none."""
+    names = (f"python3.{minor}" for minor in (12, 13, 11))
+    found = [os.path.realpath(sys.executable), *(f"{folder}/{name}" for name in names for folder in _SYSTEM)]
+    for python in found:
+        try:
+            _run([python, "-c", "import ensurepip, venv"], person, person.environment())
+        except (OSError, SpaceError):
+            continue
+        return python
+    raise SpaceError(f"user {person.uid} can run none of {', '.join(found)}")
 
 
 def lay_weights(app: Path, person: Person, model: str | None) -> None:
