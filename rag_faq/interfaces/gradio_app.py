@@ -165,6 +165,10 @@ def _theme() -> gr.themes.Base:
         "input_placeholder_color": "--quiet",
         "block_label_text_color": "--quiet",
         "block_title_text_color": "--quiet",
+        "button_primary_background_fill": "--accent",
+        "button_primary_background_fill_hover": "--accent",
+        "button_primary_border_color": "--accent",
+        "button_primary_text_color": "--accent-ink",
         "button_secondary_background_fill": "--paper",
         "button_secondary_text_color": "--accent",
     }

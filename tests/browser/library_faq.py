@@ -136,4 +136,4 @@ if __name__ == "__main__":  # a server of its own, to be ended in the middle of 
     from rag_faq.settings import Settings
 
     with tempfile.TemporaryDirectory() as scratch:
-        launch(library_chatbot(Path(scratch), LibraryModel()), Settings.load(), int(sys.argv[1]))
+        launch(library_chatbot(Path(scratch), LibraryModel()), Settings.load(feedback=False), int(sys.argv[1]))
