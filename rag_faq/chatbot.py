@@ -24,6 +24,7 @@ from rag_faq.generation.select import number_sources
 from rag_faq.generation.verbatim import verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
+from rag_faq.grounding.passages import with_passage
 from rag_faq.grounding.verify import Verifier
 from rag_faq.records import (
     Answer,
@@ -47,7 +48,7 @@ log = logging.getLogger(__name__)
 _NEAREST = 3  # questions that a refusal names
 _PREPARED = 200  # entries whose sentences are embedded ahead
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal.
-_SURE = 0.82
+_SURE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,8 @@ class FaqChatbot:
             text = as_author(text)
         grounded = ground(text, found.sources, self._verifier)
         if grounded.citations:
+            if not note:
+                grounded = with_passage(grounded, found.searched, found.sources, self._verifier.reader)
             return self._answer(question, found, "grounded", grounded, note)
         if note or (found.evidence >= _SURE and not replies.is_denial(text)):
             fallback = self._verbatim(question, found, note or replies.NOTHING_HELD)
@@ -283,10 +286,11 @@ class FaqChatbot:
 
     def _not_in_faq(self, question: str, found: Found) -> Answer:
         """A refusal with the questions that come nearest."""
-        related = tuple(Related(hit.entry, hit.score) for hit in found.hits[:_NEAREST])
+        ranked = _ranked(found)
+        related = ranked[:_NEAREST]
         text = replies.refusal([item.entry for item in related], len(self.entries))
         refused = self._refuse(question, found.searched, text, found.timings)
-        return replace(refused, related=related, evidence=found.evidence)
+        return replace(refused, related=related, ranked=ranked, evidence=found.evidence)
 
     def _refuse(self, question: str, searched: str, text: str, timings: Timings) -> Answer:
         return Answer(
@@ -317,4 +321,9 @@ class FaqChatbot:
             index=self.index_fingerprint,
             evidence=found.evidence,
             note=note,
+            ranked=_ranked(found),
         )
+
+
+def _ranked(found: Found) -> tuple[Related, ...]:
+    return tuple(Related(hit.entry, hit.score) for hit in found.hits)

@@ -158,6 +158,7 @@ class Answer:
     index: str = ""  # the index's fingerprint
     evidence: float = 0.0  # probability, before anything was written, that the FAQ answers the question
     note: str = ""  # why the outcome is what it is, where a person would ask
+    ranked: tuple[Related, ...] = ()  # the entries nearest to the question, as search and gate rank them
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Found:
     """What the answer is to be written from, and how probable it is that the FAQ answers at all."""
 
     searched: str
-    hits: tuple[Hit, ...]
+    hits: tuple[Hit, ...]  # those that were judged first, the most probable one at the head
     sources: tuple[Source, ...]
     evidence: float
     open_parts: tuple[str, ...]  # parts of the question that the FAQ does not answer
@@ -94,7 +94,7 @@ class Finder:
         best = max((item.probability for ranking in (judged, *rankings) for item in ranking), default=0.0)
         return Found(
             searched=searched.text,
-            hits=searched.hits,
+            hits=_reordered(searched.hits, judged),
             sources=number_sources(chosen, self._cut),
             evidence=best,
             open_parts=open_parts,
@@ -113,6 +113,11 @@ class Finder:
         except EngineError as error:
             log.warning("judging by the search alone: %s", error)
             return Gate(None, self._cut).judge(question, hits)
+
+
+def _reordered(hits: Sequence[Hit], judged: Sequence[Judged]) -> tuple[Hit, ...]:
+    first = {item.hit.entry.id: item.hit for item in judged}
+    return (*first.values(), *(hit for hit in hits if hit.entry.id not in first))
 
 
 def _enough(judged: Sequence[Judged], strictness: float) -> tuple[Judged, ...]:

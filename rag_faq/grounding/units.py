@@ -90,7 +90,7 @@ class SourceReader:
     """Makes the view of a source, and keeps the last ones."""
 
     def __init__(self, embedder: Embedder, keep: int = 128) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self.word_vectors = WordVectors(embedder)
         self._keep = keep
         self._views: OrderedDict[tuple[str, str], SourceView] = OrderedDict()
@@ -120,7 +120,7 @@ class SourceReader:
             for token in unit.tokens:
                 if token.kind in ("content", "name", "hedge"):
                     words.setdefault(token.stem, token.text.lower())
-        vectors = self._embedder.encode([unit.text for unit in units])
+        vectors = self.embedder.encode([unit.text for unit in units])
         return SourceView(
             text=text,
             question=asked,

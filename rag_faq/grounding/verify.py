@@ -51,7 +51,7 @@ class Verifier:
         """`word` is the model's; without it wording and meaning decide alone."""
         self._embedder = embedder
         self._word = word
-        self._reader = SourceReader(embedder)
+        self.reader = SourceReader(embedder)
         self._scales = scales or load_scales()
 
     @property
@@ -61,15 +61,15 @@ class Verifier:
 
     def prepare(self, source_text: str, question: str) -> None:
         """Read a source ahead, so that the first check against it need not: while the model writes, say."""
-        self._reader.view(source_text, question)
+        self.reader.view(source_text, question)
 
     def evidence(self, sentence: str, source_text: str, question: str) -> Evidence:
         """What speaks for and against the sentence, before it is weighed."""
-        return gather(sentence, self._reader.view(source_text, question), self._embedder, self._reader.word_vectors)
+        return gather(sentence, self.reader.view(source_text, question), self._embedder, self.reader.word_vectors)
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
         """The objection to a name or number in `text` that the source does not have, or ""."""
-        items, view = tokens(text), self._reader.view(source_text, question)
+        items, view = tokens(text), self.reader.view(source_text, question)
         return missing_numbers(items, view) or missing_names(items, view)
 
     def check(self, sentence: str, source_text: str, question: str) -> Support:
