@@ -13,6 +13,7 @@ from rag_faq.settings import Settings
 
 if TYPE_CHECKING:
     from rag_faq.chatbot import FaqChatbot
+    from rag_faq.interfaces.http.app import Mounted
 
 
 def free_port(host: str, port: int) -> int:
@@ -51,13 +52,19 @@ def serve(settings: Settings) -> None:
         sys.stderr.write(f"rag-faq: {len(chatbot.entries)} entries, {chatbot.model.name} on {chatbot.model.device}\n")
         return chatbot
 
+    def tools(chatbot: FaqChatbot) -> Mounted:
+        from rag_faq.interfaces.mcp_server import mcp_mount
+
+        return mcp_mount(settings)(chatbot)
+
     def failed(error: RagFaqError) -> None:
         failures.append(error)
         server.should_exit = True
 
     if settings.log_questions:
         _show_questions()
-    server = make_server(make_app(settings, Parts(load, (page_mount(settings),), failed)), settings, port)
+    parts = Parts(load, (page_mount(settings), tools), failed)
+    server = make_server(make_app(settings, parts), settings, port)
     try:
         with suppress(KeyboardInterrupt):  # uvicorn hands it on once everything is closed
             server.run()

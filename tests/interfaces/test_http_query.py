@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import nullcontext
 
 import pytest
 from http_doors import (
@@ -19,10 +20,13 @@ from http_doors import (
     until,
 )
 from small_faq import pet_chatbot
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from rag_faq.errors import EngineError, IndexMissingError, RagFaqError
-from rag_faq.interfaces.http.app import Parts, make_app
+from rag_faq.interfaces.http.app import Mounted, Parts, make_app
 from rag_faq.interfaces.http.schemas import ANSWER_EXAMPLE, AnswerShown, FeedbackBody, QueryBody
 from rag_faq.interfaces.wire import answer_json
 from rag_faq.testing import ScriptedGenerator
@@ -276,19 +280,25 @@ def test_the_server_answers_while_the_model_is_loaded(tmp_path, chatbot) -> None
         assert loaded.wait(20)
         return chatbot
 
-    with TestClient(make_app(settings_for(tmp_path), Parts(load)), base_url="http://127.0.0.1") as client:
+    def page(_):
+        answers = Starlette(routes=[Route("/", lambda _: PlainTextResponse("the page"))])
+        return Mounted("/", answers, nullcontext, guarded=False)
+
+    parts = Parts(load, (page,))
+    with TestClient(make_app(settings_for(tmp_path), parts), base_url="http://127.0.0.1") as client:
         assert client.get("/healthz").json() == {"alive": True}
-        for refused in (client.get("/readyz"), ask(client), client.get("/v1/entries")):
+        for refused in (client.get("/readyz"), ask(client), client.get("/v1/entries"), client.get("/config")):
             assert refused.status_code == 503
             assert refused.headers["content-type"] == PROBLEM
             assert int(refused.headers["retry-after"]) >= 1
-        page = client.get("/")
-        assert (page.status_code, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
-        assert 'http-equiv="refresh"' in page.text
+        told = client.get("/?q=cats")
+        assert (told.status_code, told.headers["content-type"]) == (503, "text/html; charset=utf-8")
+        assert 'http-equiv="refresh"' in told.text
         loaded.set()
         until(lambda: client.get("/readyz").status_code == 200)
         assert client.get("/readyz").json()["entries"] == 3
         assert ask(client).json()["answer"] == ANSWER
+        assert client.get("/").text == "the page"
 
 
 def test_what_cannot_be_loaded_is_handed_to_whoever_runs_the_server(tmp_path) -> None:

@@ -23,9 +23,9 @@ from rag_faq.interfaces.http.documents import describe
 from rag_faq.interfaces.http.guard import Guard, KnownHosts, LimitedBody, LoginLimit
 from rag_faq.interfaces.http.limits import RateLimit
 from rag_faq.interfaces.http.openai import openai_routes
-from rag_faq.interfaces.http.problems import install
+from rag_faq.interfaces.http.problems import install, refused
 from rag_faq.interfaces.http.query import query_routes
-from rag_faq.interfaces.http.service import Service
+from rag_faq.interfaces.http.service import Service, loading
 from rag_faq.interfaces.http.status import status_routes
 from rag_faq.settings import Settings
 
@@ -81,16 +81,17 @@ def make_app(settings: Settings, parts: Parts) -> FastAPI:
     """
     service = Service(settings, open_feedback(settings))
     keys, _ = Keys.of(settings), page_login(settings)
-    elsewhere = _Elsewhere()
+    elsewhere = _Elsewhere(pending=bool(parts.mounts))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(_load(service, parts, elsewhere))
+        ending = asyncio.Event()
+        load = asyncio.create_task(_load(service, parts, elsewhere, ending))
         try:
             yield
         finally:
-            elsewhere.ending.set()
-            await loading
+            ending.set()
+            await load
             await asyncio.to_thread(service.close)
 
     app = FastAPI(
@@ -129,9 +130,9 @@ def make_app(settings: Settings, parts: Parts) -> FastAPI:
 class _Elsewhere:
     """The other web apps, as soon as they are there."""
 
-    def __init__(self) -> None:
+    def __init__(self, pending: bool) -> None:
+        self.pending = pending
         self.mounted: tuple[Mounted, ...] = ()
-        self.ending = asyncio.Event()
         self.logins = RateLimit(_LOGINS_A_MINUTE)
 
     def at(self, path: str) -> Mounted | None:
@@ -157,18 +158,25 @@ class _Doors:
             app = mounted.app
             if not self._guarded:
                 app = LoginLimit(LimitedBody(app, _PAGE_BYTES), self._elsewhere.logins)
-        elif not ours and mounted is None and not self._elsewhere.mounted and scope["path"] == "/":
-            app = HTMLResponse(_WAIT_PAGE, 503, {"Retry-After": "2"})
+        elif not ours and self._elsewhere.pending:
+            app = self._wait(scope)
         else:
             app = self._app
         await app(scope, receive, send)
+
+    @staticmethod
+    def _wait(scope: Scope) -> ASGIApp:
+        """What is said where something will be when everything is loaded."""
+        if scope["path"] == "/":
+            return HTMLResponse(_WAIT_PAGE, 503, {"Retry-After": "2"})
+        return refused(scope["path"], loading())
 
 
 def _is_door(path: str) -> bool:
     return any(path == door or path.startswith(f"{door}/") for door in _DOORS)
 
 
-async def _load(service: Service, parts: Parts, elsewhere: _Elsewhere) -> None:
+async def _load(service: Service, parts: Parts, elsewhere: _Elsewhere, ending: asyncio.Event) -> None:
     """Load, mount, and keep what is mounted running until the end."""
     async with AsyncExitStack() as running:
         try:
@@ -179,9 +187,9 @@ async def _load(service: Service, parts: Parts, elsewhere: _Elsewhere) -> None:
             return
         for one in mounted:
             await running.enter_async_context(one.lifespan())
-        elsewhere.mounted = tuple(mounted)
+        elsewhere.mounted, elsewhere.pending = tuple(mounted), False
         service.open(chatbot)
-        await elsewhere.ending.wait()
+        await ending.wait()
 
 
 def _version() -> str:

@@ -72,12 +72,7 @@ class Service:
     def chatbot(self) -> FaqChatbot:
         """The chatbot. RefusalError while it is being loaded."""
         if self._chatbot is None:
-            raise RefusalError(
-                503,
-                "The index and the model are still being loaded",
-                mend="ask again after the seconds in Retry-After, or wait for GET /readyz",
-                retry_after_s=_LOADING_S,
-            )
+            raise loading()
         return self._chatbot
 
     def ask(self, asked: Asked, enough: Enough | None = None) -> Job[Step]:
@@ -119,3 +114,13 @@ class Service:
 
     def _keep(self, answer: Answer, door: str) -> str | None:
         return None if self.feedback is None else self.feedback.log_answer(answer, door=door)
+
+
+def loading() -> RefusalError:
+    """What is said while there is no chatbot yet."""
+    return RefusalError(
+        503,
+        "The index and the model are still being loaded",
+        mend="ask again after the seconds in Retry-After, or wait for GET /readyz",
+        retry_after_s=_LOADING_S,
+    )
