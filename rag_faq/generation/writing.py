@@ -108,7 +108,7 @@ class Desk:
         """Free the model's own context. False when it cannot be; then texts are written one after the other."""
         if self._alone is None:
             return True
-        if not self._seat(self._alone):
+        if self._most == 1 or not self._seat(self._alone):
             return False
         self._alone = None
         return True
