@@ -179,3 +179,23 @@ def test_entries_that_say_nearly_the_same(tmp_path):
 
 def test_entries_that_differ_are_no_duplicates(pets):
     assert near_duplicates(pets.index) == ()
+
+
+@pytest.mark.weights
+def test_questions_in_other_words_fall_into_their_subjects():
+    from rag_faq.assembly import load_embedder
+    from rag_faq.settings import Settings
+
+    subjects = (
+        ("How much does ChatGPT cost?", "What is the price of ChatGPT Plus?", "chatgpt subscription price"),
+        ("How do I reset my password?", "I forgot my password", "password reset"),
+        (
+            "How do I train a model on my own GPU?",
+            "Can I train an LLM on a gaming GPU?",
+            "What GPU is best for training?",
+        ),
+        ("Who won the world cup in 2022?", "which country won the football world cup"),
+    )
+    questions = [asked(text) for subject in subjects for text in subject]
+    found = clusters(questions, load_embedder(Settings.load()).encode([one.text for one in questions]))
+    assert {frozenset(one.text for one in c.questions) for c in found} == {frozenset(s) for s in subjects}
