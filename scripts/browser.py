@@ -17,8 +17,8 @@ ARGUMENTS = (
 )  # fmt: skip
 
 # Runs in the page before its own scripts: the time from the click, or the Enter, that sends a question until the first
-# source is painted. The second frame after a change is the first that surely shows it.
-_WATCH = """
+# source is painted: a task that is queued in the frame after the change runs once that frame was painted.
+WATCH = """
 window.paint = { sent: 0, shown: 0 };
 const sent = (event) => {
   const click = event.type === "click" && event.target.closest?.("#send");
@@ -29,7 +29,11 @@ for (const kind of ["click", "keydown"]) document.addEventListener(kind, sent, t
 new MutationObserver(() => {
   if (!window.paint.sent || window.paint.shown || !document.querySelector("#now-sources .card .text")) return;
   window.paint.shown = -1;
-  requestAnimationFrame(() => requestAnimationFrame((now) => { window.paint.shown = now; }));
+  requestAnimationFrame(() => {
+    const painted = new MessageChannel();
+    painted.port1.onmessage = () => { window.paint.shown = performance.now(); };
+    painted.port2.postMessage(null);
+  });
 }).observe(document, { childList: true, subtree: true });
 """
 
@@ -57,7 +61,7 @@ def open_page(browser: Browser, address: str, *, patience_ms: int = 180_000, **o
     """The page in a browser profile that has never seen it; it measures its own times."""
     page = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}).new_page()
     page.set_default_timeout(patience_ms)
-    page.add_init_script(_WATCH)
+    page.add_init_script(WATCH)
     page.goto(address)
     page.wait_for_selector("html[data-arrived]", state="attached")
     return page

@@ -110,7 +110,7 @@ def entry_vectors(entries: Sequence[FaqEntry], chunks: Sequence[Chunk], vectors:
     sums = np.zeros((len(entries), vectors.shape[1]), dtype=np.float32)
     np.add.at(sums, [rows[chunk.entry_id] for chunk in chunks], vectors)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    unit: Vectors = sums / np.where(lengths > 0, lengths, 1)
+    unit: Vectors = (sums / np.where(lengths > 0, lengths, np.float32(1))).astype(np.float32)
     return unit
 
 

@@ -115,8 +115,9 @@ class Run:
 
     def _after(self, moment: Moment, event: Event) -> Moment:
         if isinstance(event, SourcesFound):
-            found = {"sources": event.sources, "settled": event.settled, "searched": event.searched}
-            return replace(moment, phase="reading", **found)
+            return replace(
+                moment, phase="reading", sources=event.sources, settled=event.settled, searched=event.searched
+            )
         if isinstance(event, TextDelta):
             return replace(moment, phase="writing", text=moment.text + event.text, ahead=0)
         return replace(moment, phase="done", answer=event, words_a_second=self._speed(moment.text))
