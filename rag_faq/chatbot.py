@@ -47,8 +47,9 @@ log = logging.getLogger(__name__)
 
 _NEAREST = 3  # questions that a refusal names
 _PREPARED = 200  # entries whose sentences are embedded ahead
-# With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal.
-_SURE = 0.9
+# With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal. Less is needed
+# where the question names nothing that the entry does not name: it is then a paraphrase rather than a near miss.
+_SURE, _SURE_OF_PARAPHRASE = 0.9, 0.65
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,10 +273,18 @@ class FaqChatbot:
             if not note:
                 grounded = with_passage(grounded, found.searched, found.sources, self._verifier.reader)
             return self._answer(question, found, "grounded", grounded, note)
-        if note or (found.evidence >= _SURE and not replies.is_denial(text)):
+        if note or (self._is_sure(found) and not replies.is_denial(text)):
             fallback = self._verbatim(question, found, note or replies.NOTHING_HELD)
             return replace(fallback, unsupported=grounded.unsupported)
         return replace(self._not_in_faq(question, found), unsupported=grounded.unsupported)
+
+    def _is_sure(self, found: Found) -> bool:
+        """Whether the first source answers the question, whatever the model made of it."""
+        source = found.sources[0]
+        if found.evidence >= _SURE:
+            return True
+        foreign = self._verifier.foreign(found.searched, source.text, source.entry.question)
+        return found.evidence >= _SURE_OF_PARAPHRASE and not foreign
 
     def _verbatim(self, question: str, found: Found, note: str) -> Answer:
         """The first source as it stands in the document."""

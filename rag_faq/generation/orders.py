@@ -37,6 +37,7 @@ _ORDERS = tuple(
         r"\b(?:prompt|instructions?|word\s+for\s+word|verbatim|above|configuration)\b",
         r"\b(?:end|begin|start|finish|close|sign|prefix)\b[^.?!]{0,30}\b(?:answers?|sentences?|repl(?:y|ies)|messages?|"
         r"responses?)\b[^.?!]{0,15}\bwith\b",
+        r"\b(?:starting|beginning|ending)\s+(?:with|from|at)\b[^.?!]{0,12}[\"'“‘]",
         r"\bput\s+\S+\s+(?:in\s+front|before|after|at\s+the\s+(?:end|start|beginning))\b",
         r"\banswer\s+(?:me\s+)?(?:out\s+of|from|by)\s+your\s+own\b",
         r"\b(?:you\s+are|you['’]re)\s+(?:now|no\s+longer|from\s+now)\b|\bfrom\s+now\s+on\b|\bas\s+of\s+now,?\s+you\b",
