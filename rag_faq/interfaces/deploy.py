@@ -158,9 +158,10 @@ def deploy(plan: Plan) -> Deployed:
         raise DeployError("There is no token of the Hugging Face Hub", mend="`hf auth login`, or set HF_TOKEN")
     # HF_ENDPOINT as it is now, not as it was when huggingface_hub was imported.
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT", "").rstrip("/") or None, token=token)
+    sdk = _sdk(plan.folder)
     with _hub_errors(plan.space):
         _check_owner(api, plan)
-        url = api.create_repo(plan.space, repo_type="space", space_sdk="gradio", private=plan.private, exist_ok=True)
+        url = api.create_repo(plan.space, repo_type="space", space_sdk=sdk, private=plan.private, exist_ok=True)
         for name, value in plan.variables.items():
             api.add_space_variable(plan.space, name, value)
         for name, value in plan.secrets.items():
@@ -173,6 +174,21 @@ def deploy(plan: Plan) -> Deployed:
         operations += [CommitOperationDelete(path) for path in removed]
         commit = _commit(api, plan, operations)
     return Deployed(str(url), commit.oid, removed)
+
+
+def _sdk(folder: Path) -> str:
+    """What kind of Space the card asks for: `gradio`, or `docker` for the image."""
+    from huggingface_hub import SpaceCard
+    from yaml import YAMLError  # type: ignore[import-untyped]
+
+    try:
+        sdk = SpaceCard.load(folder / "README.md", ignore_metadata_errors=True).data.get("sdk")
+    except (ValueError, YAMLError) as error:
+        said = " ".join(str(error).split())
+        raise DeployError(f"The card at the top of README.md cannot be read: {said}") from error
+    if sdk not in ("gradio", "docker"):
+        raise DeployError(f"The card at the top of README.md says sdk: {sdk}", expected="gradio or docker")
+    return str(sdk)
 
 
 def _commit(api: HfApi, plan: Plan, operations: list[Any]) -> CommitInfo:

@@ -280,6 +280,20 @@ def test_a_card_that_the_hub_turns_down(hub, checkout):
         run(checkout, "me/faq")
 
 
+def test_the_card_says_what_kind_of_space_it_is(hub, checkout):
+    (checkout / "README.md").write_text("---\nsdk: docker\n---\n", encoding="utf-8")
+    run(checkout, "me/faq")
+    assert hub.space("me/faq")["created"]["sdk"] == "docker"
+
+
+@pytest.mark.parametrize("card", ["# No card\n", "---\nsdk: static\n---\n", "---\nsdk: [\n---\n"])
+def test_a_card_that_starts_nothing_is_told_before_anything_is_made(hub, checkout, card):
+    (checkout / "README.md").write_text(card, encoding="utf-8")
+    with pytest.raises(DeployError, match=r"card at the top of README\.md"):
+        run(checkout, "me/faq")
+    assert hub.asked == []
+
+
 def test_a_hub_that_cannot_be_reached(hub, checkout, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(DeployError, match="cannot be reached"):
