@@ -1,4 +1,4 @@
-"""Write the pictures of the page: `python -m scripts.screenshots [--scripted]` → docs/screenshots/*.png.
+"""Write the pictures of the page: `python -m scripts.screenshots [--scripted] [VIEW …]` → docs/screenshots/*.png.
 
 The page really runs, with the settings' index and model. With `--scripted` no weights are needed: the model then
 repeats the first sentences of its first source, and the search compares words.
@@ -7,16 +7,15 @@ repeats the first sentences of its first source, and the search compares words.
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from rag_faq.assembly import load_chatbot
 from rag_faq.chatbot import FaqChatbot, Options
@@ -30,40 +29,38 @@ from rag_faq.retrieval.retriever import Retriever
 from rag_faq.retrieval.store import build_index, open_index
 from rag_faq.settings import Settings
 from rag_faq.testing import FakeEmbedder, ScriptedGenerator
+from scripts.browser import chromium, open_page
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
-ARGUMENTS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-PATIENCE_MS = 180_000
+PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+PASSWORD = "of the pictures"
 
 QUESTION = "What goes wrong when one trains a GAN?"
 OUTSIDE = "Who won the 2022 World Cup?"
+# Asked before the owner's tab is opened: what people ask and the FAQ does not answer.
+ASKED = (OUTSIDE, "Which team won the World Cup?", "How do I cook an egg?", "What is mode collapse?")
 
 
 def main() -> None:
-    """Start the page and take every picture."""
+    """Start the page and take the pictures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("views", nargs="*", choices=[[], *VIEWS], help="which pictures (default: all)")
     parser.add_argument("--scripted", action="store_true", help="use no weights")
     parser.add_argument("--threads", type=int, help="threads of the model")
     parser.add_argument("--to", type=Path, default=FOLDER, help="the folder for the pictures")
     asked = parser.parse_args()
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        sys.exit("There is no Chromium. To mend it: apt-get install -y chromium, or name one in $CHROMIUM")
     asked.to.mkdir(parents=True, exist_ok=True)
-    settings = Settings.load(threads=asked.threads)
-    with (
-        chatbot_for(settings, scripted=asked.scripted) as chatbot,
-        running(chatbot, settings) as address,
-        sync_playwright() as playwright,
-    ):
-        chatbot.ask(QUESTION)  # the first answer after a start reads weights: the pictures show a chatbot in use
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        take_all(browser, address, asked.to)
-        browser.close()
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = Path(scratch) / "feedback.sqlite3"  # the pictures show no person's questions
+        settings = Settings.load(threads=asked.threads, feedback_file=kept, admin_password=PASSWORD)
+        with (
+            chatbot_for(settings, scripted=asked.scripted) as chatbot,
+            running(chatbot, settings) as address,
+            chromium() as browser,
+        ):
+            chatbot.ask(QUESTION)  # the first answer after a start reads weights: the pictures show a chatbot in use
+            for name in asked.views or VIEWS:
+                VIEWS[name](browser, address, asked.to / f"{name}.png")
 
 
 @contextmanager
@@ -97,43 +94,119 @@ def first_sentences(prompt: Prompt) -> str:
     return text[: split_sentences(text)[:4][-1].end]
 
 
-def take_all(browser: Browser, address: str, folder: Path) -> None:
-    """Every view once."""
-    page = open_page(browser, address)
-    shoot(page, folder / "welcome.png")
+def page_at(browser: Browser, address: str, **options: Any) -> Page:
+    """The page in a browser that has never seen it, with nothing that moves."""
+    return open_page(browser, address, reduced_motion="reduce", **options)
+
+
+def welcome(browser: Browser, address: str, path: Path) -> None:
+    """The page before anything was asked."""
+    shoot(page_at(browser, address), path)
+
+
+def answered(browser: Browser, address: str, path: Path, **options: Any) -> None:
+    """An answer with the words that bear out one of its sentences."""
+    page = page_at(browser, address, **options)
     answer(page, QUESTION)
     page.locator("#now-answer .cite").first.hover()
-    shoot(page, folder / "answer.png")
-    page.get_by_role("tab", name="Browse").click()
+    shoot(page, path)
+
+
+def dark(browser: Browser, address: str, path: Path) -> None:
+    """The same in the dark."""
+    answered(browser, address, path, color_scheme="dark")
+
+
+def phone(browser: Browser, address: str, path: Path) -> None:
+    """The same on a small screen."""
+    answered(browser, address, path, **PHONE)
+
+
+def spanish(browser: Browser, address: str, path: Path) -> None:
+    """The same for a Spanish browser."""
+    answered(browser, address, path, locale="es-ES")
+
+
+def refusal(browser: Browser, address: str, path: Path) -> None:
+    """A question that the FAQ does not answer."""
+    page = page_at(browser, address)
+    answer(page, OUTSIDE)
+    shoot(page, path)
+
+
+def browse(browser: Browser, address: str, path: Path) -> None:
+    """The FAQ, filtered, with one entry open."""
+    page = page_at(browser, address)
+    page.locator('#tabs [role="tab"]').nth(1).click()
     page.locator("#filter :is(input, textarea)").press_sequentially("train")
+    page.wait_for_timeout(600)
     page.locator("#listing details.entry summary").first.click()
     page.mouse.move(0, 0)
-    shoot(page, folder / "browse.png")
-
-    page = open_page(browser, address)
-    answer(page, OUTSIDE)
-    shoot(page, folder / "refusal.png")
-
-    for name, options in (("dark", {"color_scheme": "dark"}), ("phone", {"viewport": PHONE, "device_scale_factor": 2})):
-        page = open_page(browser, address, **options)
-        answer(page, QUESTION)
-        page.locator("#now-answer .cite").first.hover()
-        shoot(page, folder / f"{name}.png")
+    shoot(page, path)
 
 
-def open_page(browser: Browser, address: str, **options: object) -> Page:
-    """The page in a browser that has never seen it."""
-    page = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options}).new_page()  # type: ignore[arg-type]
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(address)
-    page.locator(".welcome").wait_for()
-    return page
+def corpus_map(browser: Browser, address: str, path: Path) -> None:
+    """The map, with a question on it and one point named."""
+    page = page_at(browser, address, viewport={"width": 1280, "height": 900})
+    answer(page, QUESTION)
+    page.locator('#tabs [role="tab"]').nth(2).click()
+    page.locator(".map .spot").last.hover()
+    shoot(page, path)
+
+
+def settings(browser: Browser, address: str, path: Path) -> None:
+    """What can be chosen, and what answers."""
+    page = page_at(browser, address, viewport={"width": 1280, "height": 1240})
+    page.locator('#tabs [role="tab"]').nth(3).click()
+    page.locator("#choose-style input").first.wait_for()
+    shoot(page, path)
+
+
+def conversations(browser: Browser, address: str, path: Path) -> None:
+    """All conversations of a browser."""
+    page = page_at(browser, address)
+    for question in (QUESTION, OUTSIDE):
+        answer(page, question)
+        page.locator("#clear").click()
+        page.locator(".welcome").wait_for()
+    answer(page, "What is mode collapse?")
+    page.locator('[data-dialog="shelf"]').click()
+    shoot(page, path)
+
+
+def admin(browser: Browser, address: str, path: Path) -> None:
+    """The owner's tab: what was asked, and what the FAQ lacks."""
+    page = page_at(browser, address, viewport={"width": 1280, "height": 1400})
+    for question in ASKED:
+        answer(page, question)
+    page.locator("#now-answer [data-verdict=down]").click()
+    page.locator('#tabs [role="tab"]').nth(4).click()
+    page.locator("#admin-password input").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("#admin-view table").first.wait_for()
+    shoot(page, path)
+
+
+VIEWS: Final[dict[str, Callable[[Browser, str, Path], None]]] = {
+    "welcome": welcome,
+    "answer": answered,
+    "refusal": refusal,
+    "browse": browse,
+    "map": corpus_map,
+    "settings": settings,
+    "conversations": conversations,
+    "admin": admin,
+    "phone": phone,
+    "dark": dark,
+    "spanish": spanish,
+}
 
 
 def answer(page: Page, question: str) -> None:
     """Ask, and wait for the checked answer."""
     page.locator("#question textarea").fill(question)
     page.keyboard.press("Enter")
+    page.locator("#now h2.question", has_text=question).wait_for()
     page.locator("#now-answer .badge").wait_for()
     page.locator("#question textarea").blur()
 
