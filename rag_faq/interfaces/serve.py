@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from rag_faq.errors import RagFaqError, ServeError
@@ -14,6 +15,8 @@ from rag_faq.settings import Settings
 if TYPE_CHECKING:
     from rag_faq.chatbot import FaqChatbot
     from rag_faq.interfaces.http.app import Mounted
+
+log = logging.getLogger(__name__)
 
 
 def free_port(host: str, port: int) -> int:
@@ -63,7 +66,7 @@ def serve(settings: Settings) -> None:
 
     if settings.log_questions:
         _show_questions()
-    parts = Parts(load, (page_mount(settings), tools), failed)
+    parts = Parts(load, (page_mount(settings), tools) if has_mcp() else (page_mount(settings),), failed)
     server = make_server(make_app(settings, parts), settings, port)
     try:
         with suppress(KeyboardInterrupt):  # uvicorn hands it on once everything is closed
@@ -73,6 +76,18 @@ def serve(settings: Settings) -> None:
             chatbot.close()
     for error in failures:
         raise error
+
+
+def has_mcp() -> bool:
+    """Whether the tools for agents can be served: a Gradio Space has mcp 1, which Gradio's extra asks for there."""
+    try:
+        installed = version("mcp")
+    except PackageNotFoundError:
+        installed = "0"
+    if int(installed.split(".")[0]) >= 2:
+        return True
+    log.warning("no tools for agents (MCP): they want mcp 2, and mcp %s is installed", installed)
+    return False
 
 
 def _show_questions() -> None:

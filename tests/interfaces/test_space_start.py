@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from rag_faq.errors import SettingsError
+from rag_faq.interfaces import serve
 from rag_faq.interfaces.space import arguments, ensure_index, fetch_missing, given_settings
 from rag_faq.models.catalog import load_catalog
 from rag_faq.settings import Settings
@@ -71,6 +73,18 @@ def test_an_error_is_one_line():
 def test_models_that_are_no_models_of_the_catalog_are_left_alone(tmp_path):
     fetch_missing(Settings.load(llm="none", embedder=str(tmp_path), models=tmp_path / "models"))
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(("installed", "served"), [("2.3.0", True), ("1.29.0", False), (None, False)])
+def test_a_space_with_mcp_1_starts_without_the_tools_for_agents(monkeypatch, caplog, installed, served):
+    def version(name):
+        if installed is None:
+            raise PackageNotFoundError(name)
+        return installed
+
+    monkeypatch.setattr(serve, "version", version)
+    assert serve.has_mcp() is served
+    assert ("they want mcp 2" in caplog.text) is not served
 
 
 @pytest.mark.weights
