@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from small_faq import pet_chatbot
 
 from rag_faq.assembly import NoModel, load_generator
+from rag_faq.chatbot import Options
 from rag_faq.errors import EngineError, QuestionError, SettingsError
 from rag_faq.generation.engine import LlamaEngine
 from rag_faq.generation.generator import Generator, Sampling
@@ -81,6 +82,13 @@ def real_address(small_gguf: Path) -> Iterator[str]:
         process.stderr.close()
 
 
+@pytest.fixture(scope="module")
+def in_process(small_gguf: Path) -> Iterator[LlamaEngine]:
+    engine = LlamaEngine.load(small_gguf, context_tokens=1024, threads=1)
+    yield engine
+    engine.close()
+
+
 @pytest.mark.weights
 class TestLlamaCppServer:
     @pytest.fixture
@@ -96,19 +104,21 @@ class TestLlamaCppServer:
         promise(generator)
 
     def test_it_tells_its_context_and_counts_tokens_as_the_model_does(
-        self, generator: OpenAIServer, engine: LlamaEngine
+        self, generator: OpenAIServer, in_process: LlamaEngine
     ):
         assert generator.info.context_tokens == 2048
         for text in ("one two three four", "Unverbesserlich, naïve; 3.14 <b>", "日本語"):
-            assert generator.count_tokens(text) == engine.count_tokens(text)
+            assert generator.count_tokens(text) == in_process.count_tokens(text)
 
     def test_it_writes_and_chooses_what_the_model_in_the_process_does(
-        self, generator: OpenAIServer, engine: LlamaEngine
+        self, generator: OpenAIServer, in_process: LlamaEngine
     ):
         prompt = Prompt((Message("user", ("Cats eat fish. Is that right? Answer yes or no.",)),))
-        one, other = ("".join(each.generate(prompt, Sampling(max_tokens=8))) for each in (generator, engine))
+        one, other = ("".join(each.generate(prompt, Sampling(max_tokens=8))) for each in (generator, in_process))
         assert one == other
-        assert generator.choose(prompt, ("yes", "no")) == pytest.approx(engine.choose(prompt, ("yes", "no")), abs=0.05)
+        assert generator.choose(prompt, ("yes", "no")) == pytest.approx(
+            in_process.choose(prompt, ("yes", "no")), abs=0.05
+        )
 
     def test_a_prompt_that_is_too_long_is_a_question_error(self, generator: OpenAIServer):
         long = Prompt((Message("user", ("word " * 3000,)),))
@@ -125,16 +135,16 @@ class TestLlamaCppServer:
         assert long.stats.finish == "cancelled"
 
     def test_the_chatbot_answers_and_refuses_as_with_the_model_in_the_process(
-        self, generator: OpenAIServer, engine: LlamaEngine, tmp_path: Path
+        self, generator: OpenAIServer, in_process: LlamaEngine, tmp_path: Path
     ):
         for number, question in enumerate(
             ["What do cats eat?", "How many hours do puppies sleep a day?", "Who won the world cup?"]
         ):
             found = []
-            for name, each in (("server", generator), ("process", engine)):
+            for name, each in (("server", generator), ("process", in_process)):
                 folder = tmp_path / f"{name}{number}"
                 folder.mkdir()
-                answer = pet_chatbot(folder, each).ask(question)
+                answer = pet_chatbot(folder, each, Options(max_new_tokens=48)).ask(question)
                 found.append((answer.outcome, {c.entry_id for c in answer.citations}))
             assert found[0] == found[1]
 
@@ -144,9 +154,9 @@ class TestLlamaCppServer:
         assert generator.info.name == "any-name"
         generator.close()
 
-    def test_the_estimate_is_not_less_than_what_the_model_counts(self, engine: LlamaEngine):
+    def test_the_estimate_is_not_less_than_what_the_model_counts(self, in_process: LlamaEngine):
         text = Path(__file__).parents[1].joinpath("corpus", "expected_answers", "15.md").read_text(encoding="utf-8")
-        assert engine.count_tokens(text) <= estimated_tokens(text) <= 2 * engine.count_tokens(text)
+        assert in_process.count_tokens(text) <= estimated_tokens(text) <= 2 * in_process.count_tokens(text)
 
 
 # -- a stream as it should be -----------------------------------------------------------------------------------------
