@@ -10,7 +10,7 @@ import argparse
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -83,7 +83,13 @@ def scripted_chatbot(settings: Settings, folder: Path) -> FaqChatbot:
     hashes = {d.name: d.sha256 for d in corpus.documents}
     build_index(folder / "index", corpus.entries, chunks, embedder, corpus_files=hashes, repairs=corpus.repairs)
     retriever = Retriever(open_index(folder / "index", embedder, hashes), embedder)
-    return FaqChatbot(retriever, Verifier(embedder), ScriptedGenerator(first_sentences), Options())
+    return FaqChatbot(retriever, Verifier(embedder), ScriptedGenerator(first_sentences, choices=in_the_faq), Options())
+
+
+def in_the_faq(prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
+    """Only what speaks of the FAQ's subject: of the questions here, those that say neither "cup" nor "egg"."""
+    asked = prompt.messages[-1].content.lower()
+    return (0.02, 0.98) if "world cup" in asked or "an egg" in asked else (0.98, 0.02)
 
 
 def first_sentences(prompt: Prompt) -> str:

@@ -80,7 +80,7 @@ def test_lines_lead_to_what_the_answer_cites_and_not_to_what_it_only_read() -> N
     asked = Asked(answered(CATS, DOGS, cited=(DOGS,)), hits((TRAINS, 0.5)))
     found = Elements(map_page(DRAWN, ENTRIES, asked, TEXTS))
     ((line),) = found.of("line", "line")
-    assert (line["x1"], line["y1"], line["x2"], line["y2"]) == ("95.00%", "92.00%", "50.0%", "50.0%")
+    assert (line["x1"], line["y1"], line["x2"], line["y2"]) == ("92.50%", "87.00%", "50.0%", "50.0%")
     assert line["class"] == "line"
     assert [a["aria-label"] for a in found.of("g", "asked")] == ["Your last question: Do they?"]
 

@@ -90,7 +90,7 @@ def _question(asked: Asked | None, places: dict[str, Place], texts: Texts) -> tu
     cited = {citation.entry_id for citation in answer.citations}
     ends = [r.entry.id for r in answer.related] if refused else [s.entry.id for s in answer.sources]
     ends = [end for end in ends if end in places and (refused or not cited or end in cited)]
-    x, y = _beside(here, [places[end] for end in ends])
+    x, y = _beside(here, list(places.values()))
     css = "line refused" if refused else "line"
     lines = "".join(
         f'<line class="{css}" x1="{x:.2f}%" y1="{y:.2f}%" x2="{places[end][0]}%" y2="{places[end][1]}%"/>'
@@ -105,13 +105,17 @@ def _question(asked: Asked | None, places: dict[str, Place], texts: Texts) -> tu
     return lines, mark, f'<bdi>{plain(name)}</bdi> <span class="hint">{plain(what)}</span>'
 
 
-def _beside(here: Place, ends: Sequence[Place]) -> Place:
-    """The place itself, or one beside it where it would cover what its lines lead to."""
+def _beside(here: Place, points: Sequence[Place]) -> Place:
+    """The place itself, or the first one beside it that covers no point; towards the middle first, where room is."""
     wide, high = _STEP_ASIDE
-    if all(abs(here[0] - x) > wide or abs(here[1] - y) > high for x, y in ends):
-        return here
-    # Towards the middle, where there is room.
-    return here[0] + (wide if here[0] < 50 else -wide), here[1] + (high if here[1] < 50 else -high)
+    x, y = (wide if here[0] < 50 else -wide), (high if here[1] < 50 else -high)
+    steps = [(0.0, 0.0), (x, y), (x, 0), (0, y), (x, -y), (-x, y), (2 * x, 0), (0, 2 * y), (2 * x, 2 * y)]
+    places = [(here[0] + dx, here[1] + dy) for dx, dy in steps]
+
+    def free(place: Place) -> bool:
+        return all(abs(place[0] - px) >= 0.9 * wide or abs(place[1] - py) >= 0.9 * high for px, py in points)
+
+    return next((place for place in places if free(place)), places[1])
 
 
 def _areas(drawn: EntryMap, places: Sequence[Place]) -> str:
