@@ -51,11 +51,12 @@ SLOW = f"Slowly now: {GROUNDED}"
 HALFWAY = f"Halfway: {GROUNDED}"
 HELD = f"Hold on: {GROUNDED}"
 REFUSED = "Who won the football championship?"
+WEIGHED = "Weigh this: who won the football championship?"
 MARKUP = "Where by the stairs is the printer for markup?"
 
 
 class LibraryModel(ScriptedGenerator):
-    """Says what fits the first source. A question with "slowly" takes its time; one with "hold" waits.
+    """Says what fits the first source. A question with "slowly" takes its time; one with "hold" or "Weigh" waits.
 
     One with "halfway" waits after its eighth word. What waits goes on when `released` is set, or it is cancelled.
     """
@@ -80,9 +81,11 @@ class LibraryModel(ScriptedGenerator):
         }
         return said.get(prompt.sources[0].entry.number, prompt.sources[0].text)
 
-    @staticmethod
-    def _judge(prompt: Prompt, options: object) -> tuple[float, ...]:
-        return (0.01, 0.99) if "football" in prompt.messages[-1].segments[-2] else (0.99, 0.01)
+    def _judge(self, prompt: Prompt, options: object) -> tuple[float, ...]:
+        asked = prompt.messages[-1].content
+        while "Weigh" in asked and not self.released.wait(0.01):
+            pass
+        return (0.01, 0.99) if "football" in asked else (0.99, 0.01)
 
 
 class Paced:

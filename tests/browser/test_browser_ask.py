@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from library_faq import GROUNDED, HALFWAY, HELD, MARKUP, REFUSED, SLOW
+from library_faq import GROUNDED, HALFWAY, HELD, MARKUP, REFUSED, SLOW, WEIGHED
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -23,6 +23,18 @@ def test_the_question_and_the_sources_stand_there_before_the_first_word(visit, a
     assert page.locator("#now-answer .unchecked").inner_text().strip() == ""
     model.released.set()
     expect(page.locator(f"{DONE} .text")).to_contain_text(QUOTE)
+
+
+def test_what_was_found_can_be_read_while_it_is_judged_and_goes_with_a_refusal(visit, ask, model):
+    page = visit()
+    ask(page, WEIGHED)
+    expect(page.locator("#now .sources h3")).to_have_text("Nearest in the FAQ")
+    expect(page.locator("#now .status")).to_contain_text("Looking whether the FAQ answers this")
+    expect(page.locator("#now .card details[open]")).to_have_count(1)  # the best one
+    expect(page.locator("#now .card").first.locator(".text")).to_be_visible()
+    model.released.set()
+    expect(page.locator("#now-answer .answer.refused")).to_be_visible()
+    expect(page.locator("#now .card")).to_have_count(0)
 
 
 def test_words_come_one_by_one_and_are_said_to_be_unchecked(visit, ask, model):
