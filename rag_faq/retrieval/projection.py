@@ -38,6 +38,7 @@ _ROUNDS = 60  # of pushing points apart
 _STRETCH = 1.7  # of one direction against the other, at most
 _NEIGHBOURS = 8  # hits that place a question
 _DIGITS = 4
+_SAME = 6  # decimals by which two vectors differ at least
 
 Places = NDArray[np.float64]  # (n, 2), each coordinate 0 to 1
 
@@ -116,18 +117,20 @@ def entry_vectors(entries: Sequence[FaqEntry], chunks: Sequence[Chunk], vectors:
 
 def project(vectors: Vectors) -> Places:
     """Places in the unit square for vectors of shape (n, d); alike vectors come to lie near each other."""
-    count = len(vectors)
+    # Entries with the very same text would leave t-SNE without a scale: each different vector is placed once.
+    different, which = np.unique(vectors.round(_SAME), axis=0, return_inverse=True)
+    count = len(different)
+    flat: Places = _principal(different).astype(np.float64)
     if _FEW < count <= _MANY:
         from sklearn.manifold import TSNE
         from threadpoolctl import threadpool_limits
 
         perplexity = min(30.0, max(3.0, count / 5))
         with threadpool_limits(1):  # sums over several threads differ from run to run
-            tsne = TSNE(2, perplexity=perplexity, metric="cosine", init=_principal(vectors), random_state=_SEED)
-            flat: Places = tsne.fit_transform(vectors).astype(np.float64)
-    else:
-        flat = _principal(vectors).astype(np.float64)
-    return _into_square(flat)
+            tsne = TSNE(2, perplexity=perplexity, metric="cosine", init=flat.astype(np.float32), random_state=_SEED)
+            flat = tsne.fit_transform(different).astype(np.float64)
+    placed: Places = _into_square(flat)[which.reshape(-1)]
+    return placed
 
 
 def spread(places: Places) -> Places:

@@ -45,6 +45,15 @@ def test_places_are_in_the_square_and_the_same_each_time(count: int) -> None:
     assert np.array_equal(places, project(vectors))
 
 
+@pytest.mark.parametrize("different", [1, 2, 12])
+def test_entries_with_the_same_vector_share_their_place(different: int) -> None:
+    once = unit(*np.random.default_rng(3).normal(size=(different, 20)).tolist())
+    places = project(np.concatenate([once] * 10))
+    assert np.isfinite(places).all()
+    assert len(np.unique(places, axis=0)) == different
+    assert np.array_equal(places[:different], places[-different:])
+
+
 def test_what_is_alike_lies_together() -> None:
     rng = np.random.default_rng(1)
     centres = np.repeat(np.eye(3), 10, axis=0)
