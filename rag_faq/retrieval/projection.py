@@ -143,17 +143,20 @@ def spread(places: Places) -> Places:
     least = 0.6 / math.sqrt(count)
     # Points in the very same place are told apart by their row: turned by the golden angle, none meet.
     turns = np.arange(count) * 2.399963
-    moved = places + 1e-6 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    nudges = 1e-6 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    moved = places
     for _ in range(_ROUNDS):
         pairs = cKDTree(moved).query_pairs(least, output_type="ndarray")
         if not len(pairs):
             break
-        apart = moved[pairs[:, 0]] - moved[pairs[:, 1]]
-        distance = np.linalg.norm(apart, axis=1, keepdims=True)
+        here, there = pairs[:, 0], pairs[:, 1]
+        apart = moved[here] - moved[there] + nudges[here] - nudges[there]
+        distance = np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-9)
         push = 0.4 * (least - distance) / distance * apart
-        np.add.at(moved, pairs[:, 0], push)
-        np.subtract.at(moved, pairs[:, 1], push)
-        moved = np.clip(moved, 0.0, 1.0)
+        shift = np.zeros_like(moved)
+        np.add.at(shift, here, push)
+        np.subtract.at(shift, there, push)
+        moved = np.clip(moved + shift, 0.0, 1.0)
     return moved
 
 

@@ -123,7 +123,7 @@ def test_a_map_comes_back_from_its_text() -> None:
     ],
 )
 def test_what_is_no_map_of_the_entries_is_refused(text: str, entries: int) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"map|Expecting|unpack"):
         EntryMap.from_text(text, entries)
 
 
