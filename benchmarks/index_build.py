@@ -2,8 +2,8 @@
 
     python -m benchmarks.index_build [--rounds 5] [--quick] [--json FILE] [--svg FILE]
 
-Ours is everything from the document to the index on the disk: reading, repair, entries, chunks, embedding, both
-kinds of index, hashes, writing. Theirs is the embedding alone, of exactly the chunks' texts, the weights loaded on both sides.
+Ours is everything from the document to the index on the disk: reading, repair, entries, chunks, embedding, both kinds
+of index, hashes, writing. Theirs is the embedding alone, of exactly the chunks' texts. Both have their weights loaded.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m benchmarks.scale [--sizes 35,1000,10000,100000] [--keep FOLDER] [--quick] [--json FILE] [--svg FILE]
 
-The real FAQ's entries are repeated and perturbed, words and vectors; questions are the development set's, embedded by the
-real embedder. Each size is searched in a process of its own, so that memory is its own. The indexes are kept in FOLDER (by
-default in a temporary one): the largest takes minutes to build.
+The real FAQ's entries are repeated and perturbed, words and vectors; questions are the development set's, embedded by
+the real embedder. Each size is searched in a process of its own, so that memory is its own. The indexes are kept in
+FOLDER (by default in a temporary one): the largest takes minutes to build.
 """
 
 from __future__ import annotations
@@ -77,16 +77,10 @@ def run(settings: Settings, sizes: list[int], keep: Path, *, quick: bool) -> Rep
     """Build what is not there, and measure each in a process of its own."""
     rows: list[dict[str, Any]] = []
     for size in sizes:
-        folder = keep / str(size)
-        for part in ("--build", "--measure"):
-            command = [sys.executable, "-m", "benchmarks.scale", part, str(folder), "--sizes", str(size)]
-            start = time.perf_counter()
-            done = subprocess.run(
-                [*command, *(["--quick"] if quick else [])], capture_output=True, text=True, check=True
-            )
-            if part == "--measure":
-                rows.append(json.loads(done.stdout.splitlines()[-1]) | {"build_s": built})
-            built = time.perf_counter() - start
+        start = time.perf_counter()
+        _in_a_process("--build", keep / str(size), size, quick=quick)
+        built = time.perf_counter() - start
+        rows.append(json.loads(_in_a_process("--measure", keep / str(size), size, quick=quick)) | {"build_s": built})
     figures: list[Figure] = []
     for row in rows:
         name = f"{row['entries']:,} entries"
@@ -99,6 +93,13 @@ def run(settings: Settings, sizes: list[int], keep: Path, *, quick: bool) -> Rep
             Figure(f"disk, {name}", row["disk_mb"], "MB"),
         ]
     return Report("scale", quick, tuple(figures), {"sizes": sizes, "seed": synthetic.SEED}, rows)
+
+
+def _in_a_process(part: str, folder: Path, size: int, *, quick: bool) -> str:
+    """Run one part of this command by itself; gives the last line that it printed."""
+    command = [sys.executable, "-m", "benchmarks.scale", part, str(folder), "--sizes", str(size)]
+    done = subprocess.run([*command, *(["--quick"] if quick else [])], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.splitlines()[-1] if done.stdout else ""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A FAQ of any size out of the real one: its entries repeated and perturbed, and vectors to match. The same every time."""
+"""A FAQ of any size out of the real one: its entries repeated and perturbed, with vectors. Always the same."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def chunks(made: Sequence[FaqEntry]) -> tuple[Chunk, ...]:
 class PerturbingEmbedder:
     """Makes vectors for texts in no time: that of a real text, with noise that the text's own hash decides.
 
-    The real embedder would take hours for 100,000 entries. Questions are to be embedded by the real one: it has the same
-    name and fingerprint, so that an index made by this one opens with it.
+    The real embedder would take hours for 100,000 entries. It embeds the questions: this one has the same name and
+    fingerprint, so that an index made by this one opens with it.
     """
 
     def __init__(self, real: Embedder, anchors: Sequence[str]) -> None:
