@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from threading import Event as Flag
 from threading import Thread
 
-from rag_faq.errors import EngineError
+from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation import replies
 from rag_faq.generation.finding import Finder, Found
 from rag_faq.generation.gate import Gate
@@ -47,9 +47,9 @@ log = logging.getLogger(__name__)
 
 _NEAREST = 3  # questions that a refusal names
 _PREPARED = 200  # entries whose sentences are embedded ahead
-# With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal. Less is needed
-# where the question names nothing that the entry does not name: it is then a paraphrase rather than a near miss.
-_SURE, _SURE_OF_PARAPHRASE = 0.9, 0.65
+# With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal; unless the
+# question names something that the entry does not name: it is then a near miss rather than a paraphrase.
+_SURE = 0.65
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +249,10 @@ class FaqChatbot:
                     yield TextDelta(piece)
             finally:
                 generation.close()
-        except EngineError as error:
+        except (EngineError, QuestionError) as error:
+            # The owner's log has the whole; a visitor need not see the address of a server.
             log.warning("answering in the FAQ's own words: %s", error)
-            return self._verbatim(question, found, f"{replies.MODEL_FAILED} {error}")
+            return self._verbatim(question, found, replies.MODEL_FAILED)
         stats = generation.stats
         timings = replace(
             found.timings,
@@ -268,7 +269,7 @@ class FaqChatbot:
         """What is left of the model's text once every sentence was held against the sources."""
         if speaks_as_author(text):
             text = as_author(text)
-        grounded = ground(text, found.sources, self._verifier)
+        grounded = ground(text, found.sources, self._verifier, found.searched)
         if grounded.citations:
             if not note:
                 grounded = with_passage(grounded, found.searched, found.sources, self._verifier.reader)
@@ -281,10 +282,8 @@ class FaqChatbot:
     def _is_sure(self, found: Found) -> bool:
         """Whether the first source answers the question, whatever the model made of it."""
         source = found.sources[0]
-        if found.evidence >= _SURE:
-            return True
         foreign = self._verifier.foreign(found.searched, source.text, source.entry.question)
-        return found.evidence >= _SURE_OF_PARAPHRASE and not foreign
+        return found.evidence >= _SURE and not foreign
 
     def _verbatim(self, question: str, found: Found, note: str) -> Answer:
         """The first source as it stands in the document."""

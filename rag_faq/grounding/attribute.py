@@ -39,8 +39,8 @@ _NUMBERED = re.compile(r"(?P<indent>[ \t]*\(?)(?P<number>\d{1,3})(?P<tail>[.)]\s
 class Checks(Protocol):
     """What attribution asks of a verifier."""
 
-    def check(self, sentence: str, source_text: str, question: str) -> Support:
-        """Whether this source supports this sentence."""
+    def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
+        """Whether this source supports this sentence, in an answer to the question `asked`."""
         ...
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
@@ -92,12 +92,27 @@ class _Piece:
         return "\n" in self.before
 
 
-def ground(text: str, sources: Sequence[Source], verifier: Checks) -> Grounded:
-    """Cite each sentence of `text` that a source supports, and leave out each that none does.
+@dataclass(frozen=True, slots=True)
+class _AnswerTo:
+    """A verifier that knows what was asked."""
+
+    verifier: Checks
+    asked: str
+
+    def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
+        return self.verifier.check(sentence, source_text, question, asked or self.asked)
+
+    def foreign(self, text: str, source_text: str, question: str) -> str:
+        return self.verifier.foreign(text, source_text, question)
+
+
+def ground(text: str, sources: Sequence[Source], verifier: Checks, asked: str = "") -> Grounded:
+    """Cite each sentence of `text`, an answer to the question `asked`, that a source supports; leave out the others.
 
     A lead-in ("The challenges are:") stays, uncited, while something that it leads in stays. Numbered lists are
     numbered afresh. The spans of the citations are those of the sentences in the new text, without their [n].
     """
+    verifier = _AnswerTo(verifier, asked)
     pieces = _in_its_own_words([_checked(piece, sources, verifier) for piece in _pieces(clean(text))])
     pieces = _with_lead_ins(pieces, sources, verifier)
     written, citations = _written(pieces)

@@ -15,14 +15,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from rag_faq.generation.gate import logit, sigmoid
 from rag_faq.grounding.conflicts import missing_names, missing_numbers
 from rag_faq.grounding.evidence import Evidence, gather
 from rag_faq.grounding.sentences import Span
 from rag_faq.grounding.units import SourceReader
 from rag_faq.grounding.weigh import Scales, load_scales
-from rag_faq.grounding.words import tokens
+from rag_faq.grounding.words import content, stem, tokens
 from rag_faq.retrieval.embedder import Embedder
 
+# What each word that came with the question, and is not in the source, takes off a sentence's log-odds; for how many.
+_ECHO, _MOST_ECHOED = 0.8, 2
 # What a model says of (sentence, source's text, source's question), as scaled log-odds; None where it cannot say.
 Word: TypeAlias = Callable[[str, str, str], float | None]
 
@@ -42,6 +45,16 @@ class Support:
     def none(cls, reason: str) -> Support:
         """No support at all."""
         return cls(0.0, False, "", Span(0, 0), reason)
+
+
+def _echoed(evidence: Evidence, asked: str) -> int:
+    """How many words of the sentence are the user's and not the source's: a premise that was taken over, perhaps."""
+    theirs = {token.stem for token in content(tokens(asked))}
+    return sum(stem(word) in theirs for word in evidence.uncovered)
+
+
+def _less_likely(probability: float, log_odds: float) -> float:
+    return sigmoid(logit(probability) - log_odds)
 
 
 class Verifier:
@@ -72,15 +85,17 @@ class Verifier:
         items, view = tokens(text), self.reader.view(source_text, question)
         return missing_numbers(items, view) or missing_names(items, view)
 
-    def check(self, sentence: str, source_text: str, question: str) -> Support:
+    def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
         """Whether the source, that is its text and its own question, supports the sentence.
 
-        `question` is the question of the source's entry, not the user's: what a user claims is no evidence.
+        `question` is the question of the source's entry, not the user's: what a user claims is no evidence. `asked` is
+        the user's: words that the sentence has from there and the source does not have speak against it.
         """
         evidence = self.evidence(sentence, source_text, question)
         if not evidence.content:
             return Support.none("it says nothing that could be checked")
         score = self._score(evidence, sentence, source_text, question)
+        score = _less_likely(score, _ECHO * min(_MOST_ECHOED, _echoed(evidence, asked)))
         reason = evidence.objection
         if reason:
             score = min(score, self.threshold / 2)

@@ -16,7 +16,7 @@ class WordsWithin:
 
     threshold = 0.5
 
-    def check(self, sentence: str, source_text: str, question: str) -> Support:
+    def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
         words = re.findall(r"\w+", sentence.lower())
         held = set(re.findall(r"\w+", source_text.lower()))
         share = sum(word in held for word in words) / max(1, len(words))
@@ -140,7 +140,7 @@ def test_a_beginning_that_is_not_supported_does_not_stay() -> None:
 class NearestWords(WordsWithin):
     """Like WordsWithin, and always tells the source's text as what comes nearest."""
 
-    def check(self, sentence: str, source_text: str, question: str) -> Support:
+    def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
         support = super().check(sentence, source_text, question)
         return (
             support if support.supported else replace(support, quote=source_text, quote_span=Span(0, len(source_text)))

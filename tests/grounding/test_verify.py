@@ -154,3 +154,11 @@ def test_a_model_that_cannot_say_leaves_it_to_the_wording() -> None:
 def test_a_name_whose_number_stands_apart_is_the_same_name(verifier: Verifier) -> None:
     objections = [verifier.evidence(f"It is called ModelT {n}.", SOURCE, QUESTION).objection for n in (3, 4)]
     assert objections == ["", 'the name "ModelT" is not in the source']
+
+
+def test_words_that_came_with_the_question_and_not_from_the_source_speak_against_a_sentence(verifier: Verifier) -> None:
+    sentence = "Unicorns turn the wheel of the mill."
+    asked = "Do unicorns turn the wheel?"
+    alone = verifier.check(sentence, SOURCE, QUESTION).score
+    assert verifier.check(sentence, SOURCE, QUESTION, asked).score < alone
+    assert verifier.check(sentence, SOURCE, QUESTION, "What turns the wheel?").score == pytest.approx(alone)
