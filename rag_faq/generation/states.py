@@ -65,6 +65,10 @@ class MemoryStates:
             self._states.move_to_end(key)
         return self._states.get(key)
 
+    def peek(self, key: str) -> State | None:
+        """The state, without counting that as a use."""
+        return self._states.get(key)
+
     def fits(self, size: int) -> bool:
         """True when so many bytes more need nothing thrown out."""
         return self.used + size <= self.budget
@@ -212,7 +216,7 @@ class StateStore:
         self.memory = memory
         self.passing = MemoryStates(0) if passing is None else passing
         self._disk = disk
-        self._unwritten: OrderedDict[str, None] = OrderedDict()
+        self._unwritten: OrderedDict[str, bool] = OrderedDict()  # key: may it push others from the disk?
 
     def __contains__(self, key: str) -> bool:
         return key in self.memory or key in self.passing or (self._disk is not None and key in self._disk)
@@ -241,7 +245,7 @@ class StateStore:
         if self._disk is None:
             return kept
         if kept:
-            self._unwritten[key] = None
+            self._unwritten[key] = evict
             return True
         return self._disk.add(key, state, evict=evict)
 
@@ -259,10 +263,10 @@ class StateStore:
     def flush(self, most: int | None = None) -> bool:
         """Write to disk what is only in memory, at most so many states. True when nothing is left to write."""
         while self._unwritten and (most is None or most > 0):
-            key, _ = self._unwritten.popitem(last=False)
-            state = self.memory.get(key)
+            key, evict = self._unwritten.popitem(last=False)
+            state = self.memory.peek(key)
             if state is not None and self._disk is not None:
-                self._disk.add(key, state)
+                self._disk.add(key, state, evict=evict)
                 most = None if most is None else most - 1
         return not self._unwritten
 

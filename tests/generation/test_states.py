@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import shutil
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -126,6 +128,40 @@ def test_states_of_questions_push_out_each_other_and_nothing_else():
     assert [found.nbytes for found in store.known([key("a"), key("z")])] == [10, 10]
 
 
+@given(
+    budgets=st.tuples(st.integers(0, 60), st.integers(0, 30)),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["asked", "ahead", "passing", "known", "drop", "flush"]),
+            st.sampled_from("abcdef"),
+            st.integers(1, 40),
+        ),
+        max_size=40,
+    ),
+)
+def test_no_budget_is_exceeded_whatever_happens_and_filling_ahead_pushes_nothing_out(budgets, steps):
+    with tempfile.TemporaryDirectory() as folder:
+        disk = DiskStates(Path(folder), 3 * (HEADER + 40))
+        store = StateStore(MemoryStates(budgets[0]), disk, MemoryStates(budgets[1]))
+        for what, letter, size in steps:
+            held = [other for other in "abcdef" if key(other) in store and other != letter]
+            if what == "asked":
+                store.add(key(letter), state(size))
+            elif what == "ahead":
+                store.add(key(letter), state(size), evict=False)
+                assert all(key(other) in store for other in held)
+            elif what == "passing":
+                store.add_passing(key(letter), state(size))
+            elif what == "known":
+                store.known([key(letter)])
+            elif what == "drop":
+                store.drop(key(letter))
+            else:
+                store.flush(1)
+            assert (store.memory.used <= budgets[0], store.passing.used <= budgets[1]) == (True, True)
+            assert sum(path.stat().st_size for path in Path(folder).iterdir()) <= 3 * (HEADER + 40)
+
+
 # -- on disk --------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +237,20 @@ def test_without_room_on_the_disk_nothing_is_written_and_nothing_fails(tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_cannot_be_written_to_its_end_is_said_once_and_leaves_nothing(tmp_path, disk, caplog):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (HEADER + 50, before[1]))
+    try:
+        assert disk.add(key("a"), state(50))
+        assert not disk.add(key("b"), state(51))
+        assert not disk.add(key("c"), state(10))  # a disk that failed is left alone
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == [file_of(tmp_path, "a").name]
+    assert disk.get(key("a")) is not None
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
 def test_a_folder_that_cannot_be_is_said_once_and_nothing_fails(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     disk = DiskStates(tmp_path / "file" / "states", 10_000)
@@ -230,6 +280,29 @@ def test_states_are_written_when_there_is_time_and_read_after_a_restart(tmp_path
     again = StateStore(MemoryStates(1000), DiskStates(tmp_path, 10_000))
     assert [found[0] for found in again.known([key("a"), key("b"), key("c")])] == [1, 2]
     assert again.memory.used == 20
+
+
+def test_what_was_filled_ahead_is_written_only_where_there_is_room(tmp_path):
+    disk = DiskStates(tmp_path, 2 * (HEADER + 10))
+    store = StateStore(MemoryStates(1000), disk)
+    for letter in "ab":
+        store.add(key(letter), state(10))
+    store.add(key("c"), state(10), evict=False)
+    store.flush()
+    assert [letter for letter in "abc" if key(letter) in disk] == ["a", "b"]
+    store.add(key("d"), state(10))
+    store.flush()
+    assert key("d") in disk
+
+
+def test_writing_to_disk_does_not_count_as_a_use(disk):
+    store = StateStore(MemoryStates(20), disk)
+    store.add(key("a"), state(10))
+    store.add(key("b"), state(10))
+    store.known([key("a")])
+    store.flush()
+    store.add(key("c"), state(10))
+    assert [letter for letter in "abc" if key(letter) in store.memory] == ["a", "c"]
 
 
 def test_with_less_memory_than_one_state_the_disk_serves_alone(tmp_path, disk):

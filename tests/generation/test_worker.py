@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -100,6 +101,11 @@ def written(job: Job) -> str:
     return text
 
 
+def resident() -> int:
+    """Bytes of memory that this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def wait_until(what: Callable[[], bool]) -> None:
     end = time.monotonic() + 120
     while not what():
@@ -192,6 +198,46 @@ def test_a_state_that_llama_cpp_refuses_is_dropped(worker, tokenised):
     states = StateStore(MemoryStates(MEMORY))
     states.add(state_keys("this model", prompt)[0], np.zeros(100, dtype=np.uint8))
     assert np.array_equal(scores(worker(states), prompt), expected)
+
+
+def test_with_less_memory_than_one_state_it_works_without(worker, tokenised):
+    states = StateStore(MemoryStates(1000), passing=MemoryStates(1000))
+    one = worker(states)
+    prompt = tokenised("What is mode collapse?", ENTRIES[0], asked="\nYes or no?")
+    one.fill([lambda: prompt])
+    wait_until(lambda: one.idle)
+    assert np.array_equal(scores(one, prompt), scores(worker(None), prompt))
+    assert (len(states.memory), len(states.passing)) == (0, 0)
+
+
+def test_the_process_grows_by_the_budget_and_little_more(worker, tokenised):
+    one = worker(StateStore(MemoryStates(8 * 2**20)))
+    scores(one, tokenised("Why?", "x" * 200))  # what is taken once, at the first prompt
+    before = resident()
+    grown = 0
+    for i in range(24):
+        scores(one, tokenised("Why?", f"Entry {i}. {ENTRIES[0]}"))
+        grown = max(grown, resident() - before)
+    kept = 24 * 23_040 * 40  # bytes a token; over 40 tokens an entry: what would be kept without a budget
+    assert grown < 8 * 2**20 + 4 * 2**20 < kept
+
+
+def test_pairs_that_are_filled_ahead_leave_the_single_entries_where_they_are(worker, tokenised):
+    pair = tokenised("", *ENTRIES)
+    singles = [tokenised("", entry) for entry in ENTRIES]
+    bytes_of_singles = 23_200 * (singles[0].cuts[1] + singles[1].cuts[1] - singles[1].cuts[0])
+    states = StateStore(MemoryStates(bytes_of_singles))
+    one = worker(states)
+    one.fill([lambda: singles[0], lambda: singles[1], lambda: pair])
+    wait_until(lambda: one.idle)
+    assert all(key in states for prompt in singles for key in state_keys("this model", prompt)[:2])
+    assert state_keys("this model", pair)[2] not in states
+    states.memory.budget *= 2  # with room, the pair is kept too
+    one.fill([lambda: pair])
+    wait_until(lambda: one.idle)
+    job = start(one, tokenised("Why?", *ENTRIES), 1)
+    written(job)
+    assert job.stats.cached_tokens == pair.cuts[2]
 
 
 def test_states_are_filled_ahead_when_nobody_waits(worker, tokenised):
