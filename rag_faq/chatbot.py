@@ -49,7 +49,7 @@ _NEAREST = 3  # questions that a refusal names
 _PREPARED = 200  # entries whose sentences are embedded ahead
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal; unless the
 # question names something that the entry does not name: it is then a near miss rather than a paraphrase.
-_SURE = 0.65
+_SURE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
