@@ -40,8 +40,9 @@ def build(
         except IndexFolderError:
             pass  # not there, not whole, or of something else: that is what a build is for
         else:
-            typer.echo(f"{settings.index} is up to date: {len(retriever.index.entries)} entries")
-            return
+            if retriever.index.stored_map is not None:  # one that was built before there were maps gets its map
+                typer.echo(f"{settings.index} is up to date: {len(retriever.index.entries)} entries")
+                return
     with progress_bar("chunk") as show:
         manifest = assembly.build(settings, show, extra)
     typer.echo(f"{settings.index}: {manifest.entries} entries in {manifest.chunks} chunks, by {manifest.embedder}")
