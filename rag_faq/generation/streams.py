@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag_faq.errors import EngineError
-from rag_faq.generation.llama import LlamaModel, Sampler, State, as_bytes
+from rag_faq.generation.llama import LlamaModel, State, as_bytes
+from rag_faq.generation.sampler import Sampler
 
 # Texts of one batch on the CPU, so that none is computed otherwise than alone.
 ABREAST = 3

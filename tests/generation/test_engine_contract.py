@@ -39,6 +39,14 @@ def test_the_same_prompt_gives_the_same_text(generator):
     assert one == other
 
 
+def test_texts_that_are_written_at_the_same_time_are_those_written_one_by_one(generator):
+    prompts = [Prompt((Message("user", (f"Tell me of {topic}.",)),)) for topic in ("cats", "the sea", "bread", "war")]
+    one_by_one = ["".join(generator.generate(prompt, Sampling(max_tokens=12))) for prompt in prompts]
+    running = [generator.generate(prompt, Sampling(max_tokens=12)) for prompt in prompts]
+    assert generator.choose(PROMPT, ("Yes", "No")) == generator.choose(PROMPT, ("Yes", "No"))
+    assert ["".join(generation) for generation in running] == one_by_one
+
+
 def test_what_ended_stays_ended(generator):
     generation = generator.generate(PROMPT, Sampling(max_tokens=2))
     list(generation)
