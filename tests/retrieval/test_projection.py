@@ -1,14 +1,21 @@
 """The picture of the corpus: places, groups and their names, worked out by hand where that can be done."""
 
+import hashlib
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_faq.errors import IndexDamagedError
 from rag_faq.records import Chunk, FaqEntry, Hit
+from rag_faq.retrieval.manifest import read_manifest
 from rag_faq.retrieval.projection import EntryMap, Group, draw, entry_vectors, place_of, project, spread
+from rag_faq.retrieval.store import FaqIndex, build_index, load_index
+from rag_faq.testing import FakeEmbedder
 
 
 def entry(number: int, question: str = "Q?", answer: str = "A.") -> FaqEntry:
@@ -144,3 +151,49 @@ def test_a_group_of_one_is_named_by_its_own_words() -> None:
     drawn = draw(PETS[:1], [chunk(1)], unit([1, 0]))
     assert drawn == EntryMap(((0.5, 0.5),), (Group(drawn.groups[0].words, (0,)),))
     assert "cats" in drawn.groups[0].words
+
+
+# -- in the index folder
+
+
+def pets_index(folder: Path) -> FaqIndex:
+    embedder = FakeEmbedder(["cats", "trains", "sleep", "eat"])
+    chunks = [Chunk(f"{one.id}/entry/0", one.id, f"{one.question}\n{one.answer}", "entry") for one in PETS]
+    build_index(folder, PETS, chunks, embedder, corpus_files={"pets.md": "0"}, repairs={})
+    return load_index(folder)
+
+
+def test_an_index_brings_its_map(tmp_path: Path) -> None:
+    index = pets_index(tmp_path / "index")
+    assert index.stored_map is not None
+    assert index.map() == index.stored_map
+    vectors = index.vectors.take(np.arange(index.vectors.size, dtype=np.int64))
+    assert index.stored_map == draw(index.entries, index.chunks, vectors)
+
+
+def older(folder: Path, map_text: str | None) -> FaqIndex:
+    """The index with another map, or none, and a manifest that agrees."""
+    manifest = read_manifest(folder)
+    files = dict(manifest.files)
+    if map_text is None:
+        (folder / "map.json").unlink()
+        del files["map.json"]
+    else:
+        (folder / "map.json").write_text(map_text, encoding="utf-8")
+        files["map.json"] = hashlib.sha256(map_text.encode()).hexdigest()
+    (folder / "manifest.json").write_text(replace(manifest, files=files).to_text(), encoding="utf-8")
+    return load_index(folder)
+
+
+def test_an_index_from_before_there_were_maps_is_drawn_when_it_is_asked(tmp_path: Path) -> None:
+    drawn = pets_index(tmp_path / "index").stored_map
+    index = older(tmp_path / "index", None)
+    assert index.stored_map is None
+    assert index.map() == drawn
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"places": [], "groups": []}', "\x00"])
+def test_an_index_with_a_map_of_something_else_is_damaged(tmp_path: Path, text: str) -> None:
+    pets_index(tmp_path / "index")
+    with pytest.raises(IndexDamagedError, match="rag-faq index build"):
+        older(tmp_path / "index", text)
