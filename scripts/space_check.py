@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=7860, help="the port, where 7860 is taken")
     parser.add_argument("--limit", type=int, default=1800, help="seconds that a start may take")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # cleans up, too
     work = Path(tempfile.mkdtemp(prefix="rag-faq-space-"))
     try:
         rows = _check(work, options)
@@ -50,15 +52,23 @@ def _check(work: Path, options: argparse.Namespace) -> list[Row]:
     app = work / "app"
     copied = copy_tracked(ROOT, app, person)
     rows = [Row("tracked files copied", copied > 0, str(copied)), _who(person)]
+    _say("packages")
     folder = options.reuse_env or work / "environment"
     environment, seconds = fresh_environment(folder, app, person, options.find_links)
     rows.append(Row("environment from requirements.txt", True, f"{seconds:.0f} s" if seconds else "as it was"))
+    _say("weights")
     lay_weights(app, person, options.model)
     space = Space(app, environment, person, options.port, options.limit, options.model)
+    _say("starting app.py")
     with running_space(space) as process:
+        _say("asking")
         rows += ask_all(space, process)
     rows.append(Row("ends when told to", process.ended_in is not None, f"{process.ended_in or 0:.1f} s"))
     return rows
+
+
+def _say(step: str) -> None:
+    print(f"{step} …", file=sys.stderr, flush=True)
 
 
 def _who(person: Person) -> Row:
