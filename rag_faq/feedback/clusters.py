@@ -70,7 +70,7 @@ def clusters(questions: Sequence[Question], vectors: Vectors, threshold: float =
         return ()
     labels = np.zeros(len(questions), dtype=np.int64)
     if len(questions) > 1:
-        from sklearn.cluster import AgglomerativeClustering  # type: ignore[import-untyped]
+        from sklearn.cluster import AgglomerativeClustering
 
         grouping = AgglomerativeClustering(
             n_clusters=None, metric="cosine", linkage="average", distance_threshold=1.0 - threshold
