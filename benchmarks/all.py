@@ -3,8 +3,8 @@
     python -m benchmarks.all --json reports/speed.json [--peers .venv-bench/bin/python] [--only NAME,…] [--quick]
 
 The recipes of other libraries run in an environment of their own (benchmarks/requirements.txt); where that is not
-there, they are said not to have run. Each benchmark's own JSON and drawing land beside the common file, as speed-NAME.json and
-speed-NAME.svg.
+there, they are said not to have run. Each benchmark's own JSON and drawing land beside the common file, as
+speed-NAME.json and speed-NAME.svg.
 """
 
 from __future__ import annotations

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from small_faq import VOCABULARY, pet_retriever
 
-from benchmarks import synthetic
+from benchmarks import decode_speed, index_build, search_speed, synthetic
 from benchmarks.all import TASKS, Task, run, table
 from benchmarks.process import anonymous, rest, rss
 from benchmarks.report import Figure, Report, number, percentile
 from benchmarks.sides import QUESTIONS, Question, Timed, draw, figures, in_turn, time_stream
 from benchmarks.stages import time_search, with_clock
 from rag_faq.records import FaqEntry
+from rag_faq.settings import Settings
 from rag_faq.testing import FakeEmbedder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,16 +217,14 @@ def test_every_benchmark_is_among_all_and_in_the_document() -> None:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("decode_speed", ("--llm", "smollm2-135m-instruct-q4_1")),
-        ("index_build", ()),
-        ("search_speed", ()),
-    ],
-)
-def test_a_benchmark_runs_on_little(name: str, options: tuple[str, ...], tmp_path: Path) -> None:
-    report = run(Task(name, name, options), tmp_path / "a.json", tmp_path, quick=True)
-    assert "failed" not in report, report
-    assert report["quick"] is True
-    assert all(figure["value"] >= 0 for figure in report["figures"])
+def test_the_benchmarks_run_on_little() -> None:
+    settings = Settings.load(llm="smollm2-135m-instruct-q4_1")
+    reports = [
+        decode_speed.run(settings, entries=2, tokens=24, quick=True),
+        index_build.run(settings, rounds=1, quick=True),
+        search_speed.run(settings, count=3, quick=True),
+    ]
+    for report in reports:
+        assert report.quick
+        assert all(figure.value >= 0 for figure in report.figures)
+    assert [len(report.rows) for report in reports] == [2, 1, 3]
