@@ -234,16 +234,23 @@ def test_half_open_connections_keep_nobody_else_out(address) -> None:
             connection.close()
 
 
-def test_the_end_of_the_server_ends_the_answers_under_way(tmp_path) -> None:
+def test_the_end_of_the_server_ends_the_answers_under_way_and_tells_those_who_wait(tmp_path) -> None:
     generator = PacedGenerator(pace=0.02)
     with served(tmp_path, pet_chatbot(tmp_path, generator)) as address:
-        connection = connect(address)
-        connection.sendall(request("/v1/query/stream", ASKED))
-        read_until(connection, b"event: delta")
+        streaming, waiting = connect(address), connect(address)
+        streaming.sendall(request("/v1/query/stream", ASKED))
+        read_until(streaming, b"event: delta")
+        waiting.sendall(request("/v1/query", ASKED))
+        until(lambda: "rag_faq_queue_length 2.0" in httpx.get(f"{address}/metrics").text)
         begun = time.monotonic()
-    assert time.monotonic() - begun < 6  # of 7.7 s that the answer would have taken
+    assert time.monotonic() - begun < 6  # of 7.7 s that the first answer would have taken
     assert generator.written[0] < 384
-    connection.close()
+    last = read_all(streaming)
+    assert b"event: error" in last
+    assert b"The server is being closed" in last
+    told = read_all(waiting)
+    assert told.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 10" in told.lower()
 
 
 # -- with the page

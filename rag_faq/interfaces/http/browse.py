@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rag_faq.interfaces.http.documents import refusals
 from rag_faq.interfaces.http.line import Job
-from rag_faq.interfaces.http.problems import RefusalError
+from rag_faq.interfaces.http.problems import RefusalError, closing
 from rag_faq.interfaces.http.schemas import Entries, EntryShown, Found
 from rag_faq.interfaces.http.service import Service
 from rag_faq.interfaces.wire import entry_json, hit_json
@@ -95,5 +95,5 @@ def _one(hits: Hits) -> Iterator[Hits]:
 async def _only(job: Job[Hits]) -> Hits:
     found = [hits async for hits in job.items() if hits is not None]
     if not found:
-        raise RefusalError(503, "The server is being closed", mend="ask again later", retry_after_s=5)
+        raise closing()
     return found[0]

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from rag_faq.interfaces.http.problems import RefusalError
+from rag_faq.interfaces.http.problems import RefusalError, closing
 
 Item = TypeVar("Item")
 
@@ -27,6 +27,7 @@ class Job(Generic[Item]):
     def __init__(self) -> None:
         self.cancel = threading.Event()  # ends the writing; what was written is still checked and given
         self._left = False
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         self._arrived: asyncio.Queue[Item | _End] = asyncio.Queue()
         self._work: Future[None] | None = None
@@ -35,6 +36,12 @@ class Job(Generic[Item]):
         """Nobody waits for the rest any more."""
         self._left = True
         self.cancel.set()
+
+    def close(self) -> None:
+        """The server ends: whoever waits is told so."""
+        self._closed = True
+        self.leave()
+        self._tell(_End())
 
     def run(self, items: Iterator[Item]) -> None:
         """Take the items until the end, or until nobody waits; in the job's thread."""
@@ -49,7 +56,10 @@ class Job(Generic[Item]):
         work.add_done_callback(lambda _: self._tell(_End()))
 
     async def items(self, every: float | None = None) -> AsyncIterator[Item | None]:
-        """The items as they come, and None whenever none came for `every` seconds. Raises what the work raised."""
+        """The items as they come, and None whenever none came for `every` seconds. Raises what the work raised.
+
+        RefusalError when the server was closed before the end.
+        """
         try:
             while True:
                 try:
@@ -62,6 +72,8 @@ class Job(Generic[Item]):
                 yield item
         finally:
             self.leave()
+        if self._closed:
+            raise closing()
         assert self._work is not None
         self._work.result()
 
@@ -79,6 +91,7 @@ class Line:
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="http answer")
         self._lock = threading.Lock()
         self._jobs: set[Job[object]] = set()
+        self._closed = False
         self._seconds = _USUAL_S  # that a job took lately, from the end of the one before
 
     def __len__(self) -> int:
@@ -89,6 +102,8 @@ class Line:
         """Begin what `items` gives; it is handed the flag that ends it. RefusalError when too many are under way."""
         job: Job[Item] = Job()
         with self._lock:
+            if self._closed:
+                raise closing()
             if len(self._jobs) >= self._most:
                 raise RefusalError(
                     503,
@@ -103,12 +118,17 @@ class Line:
         job.started(work)
         return job
 
-    def close(self) -> None:
-        """End what is under way, and wait for it."""
+    def stop(self) -> None:
+        """Take nothing in any more, and end what is under way."""
         with self._lock:
+            self._closed = True
             jobs = list(self._jobs)
         for job in jobs:
-            job.leave()
+            job.close()
+
+    def close(self) -> None:
+        """Stop, and wait until all has ended."""
+        self.stop()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _ended(self, job: Job[object], since: float) -> None:

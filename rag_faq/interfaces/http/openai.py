@@ -6,7 +6,6 @@ the checked text: nothing while the model writes (but comments, which keep the c
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from rag_faq.interfaces.http.completion import (
 )
 from rag_faq.interfaces.http.documents import refusals
 from rag_faq.interfaces.http.line import Job
-from rag_faq.interfaces.http.problems import RefusalError, openai_error, status_of
+from rag_faq.interfaces.http.problems import RefusalError, openai_error, told
 from rag_faq.interfaces.http.query import given_json
 from rag_faq.interfaces.http.schemas import AnswerOptions
 from rag_faq.interfaces.http.service import Asked, Given, Service, Step
@@ -162,7 +161,7 @@ async def _chunks(job: Job[Step], call: _Call) -> AsyncIterator[bytes]:
                 yield message({**last, "rag_faq": written.answer})
                 if wants_usage:
                     yield message({**head, "choices": [], "usage": written.usage})
-    except RagFaqError as error:  # the status has been sent
-        yield message(json.dumps(openai_error(error, status_of(error))))
+    except (RagFaqError, RefusalError) as error:  # the status has been sent
+        yield message(openai_error(*told(error)))
         return
     yield message("[DONE]")

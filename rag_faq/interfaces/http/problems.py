@@ -96,6 +96,16 @@ def status_of(error: RagFaqError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
 
 
+def closing() -> RefusalError:
+    """What callers are told who wait for an answer when the server is closed."""
+    return RefusalError(503, "The server is being closed", mend="ask again when it is back", retry_after_s=10)
+
+
+def told(error: RagFaqError | RefusalError) -> tuple[RagFaqError, int]:
+    """An error with its status, for a response that has begun already."""
+    return (error.error, error.status_code) if isinstance(error, RefusalError) else (error, status_of(error))
+
+
 def response(path: str, error: RagFaqError, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The whole response, in the shape of the door at this path."""
     if path.startswith(_OPENAI):

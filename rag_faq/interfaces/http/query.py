@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from rag_faq.errors import RagFaqError
 from rag_faq.interfaces.http.documents import refusals
 from rag_faq.interfaces.http.line import Job
-from rag_faq.interfaces.http.problems import RefusalError, problem, status_of
+from rag_faq.interfaces.http.problems import RefusalError, problem, told
 from rag_faq.interfaces.http.schemas import ANSWER_EXAMPLE, AnswerShown, FeedbackBody, FeedbackKept, QueryBody
 from rag_faq.interfaces.http.service import Asked, Given, Service, Step
 from rag_faq.interfaces.http.sse import COMMENT, PAUSE_S, JobStream, event, whole_answer
@@ -107,5 +107,5 @@ async def _events(job: Job[Step]) -> AsyncIterator[bytes]:
                     yield event("delta", {"text": step.text})
                 case Given():
                     yield event("answer", given_json(step))
-    except RagFaqError as error:  # the status has been sent
-        yield event("error", problem(error, status_of(error)))
+    except (RagFaqError, RefusalError) as error:  # the status has been sent
+        yield event("error", problem(*told(error)))

@@ -65,7 +65,7 @@ class PatientProtocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Says where the page is once it can be asked."""
+    """Says where the page is once it can be asked, and tells those who wait for answers when it ends."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -73,6 +73,11 @@ class Server(uvicorn.Server):
         if self.started and not sockets:
             host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
             sys.stderr.write(f"rag-faq: the page is at http://{host}:{self.config.port} (Ctrl-C ends it)\n")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the answers under way, so that their callers still get a response; then everything else."""
+        self.config.app.state.service.line.stop()  # type: ignore[union-attr]
+        await super().shutdown(sockets)
 
 
 def make_server(app: FastAPI, settings: Settings, port: int) -> Server:

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from rag_faq.interfaces.http.line import Job
-from rag_faq.interfaces.http.problems import RefusalError
+from rag_faq.interfaces.http.problems import RefusalError, closing
 from rag_faq.interfaces.http.service import Given, Step
 
 PAUSE_S = 10.0  # after so long without news, a comment keeps the connection open
@@ -71,5 +71,5 @@ async def _last(job: Job[Step]) -> Given:
         if isinstance(step, Given):
             given = step
     if given is None:
-        raise RefusalError(503, "The server is being closed", mend="ask again later", retry_after_s=5)
+        raise closing()
     return given
