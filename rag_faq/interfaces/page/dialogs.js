@@ -9,7 +9,7 @@
     if (!dialog || dialog.open) return;
     opened = id;
     dialog.showModal();
-    dialog.addEventListener("close", () => { if (dialog.isConnected) opened = ""; });
+    dialog.addEventListener("close", () => { if (dialog.isConnected) opened = ""; }, { once: true });
   };
 
   const act = (name, number, more) => {
