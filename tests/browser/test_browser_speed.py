@@ -10,8 +10,9 @@ from scripts.browser import WATCH, seconds_to_sources
 
 pytestmark = pytest.mark.browser
 
-# On a quiet machine it is well below 0.15 s; a machine that runs other things beside the tests is given more.
-MOST_SECONDS = 1.0
+# Not the figure that is aimed at (0.15 s, by benchmarks/page_speed.py on a quiet machine): the tests may share two cores
+# with much else. An answer that had to wait for the other one would not come at all.
+MOST_SECONDS = 5.0
 
 
 def test_the_sources_are_there_at_once_while_another_answer_is_written(visit, ask):
