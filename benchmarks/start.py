@@ -18,7 +18,7 @@ import urllib.request
 from benchmarks.report import Figure, Report, arguments, finish, median
 
 _COMMAND = [sys.executable, "-c", "from rag_faq.interfaces.cli import main; main()"]
-_MOST_S = 120.0
+_MOST_S = 300.0
 
 
 def help_seconds() -> float:
@@ -29,7 +29,7 @@ def help_seconds() -> float:
 
 
 def page_seconds(more: list[str]) -> float:
-    """Seconds until the page answers. RuntimeError when the server ends, or takes longer than two minutes."""
+    """Seconds until the page answers. RuntimeError when the server ends, or takes longer than five minutes."""
     port = _free_port()
     start = time.perf_counter()
     server = subprocess.Popen(
