@@ -10,8 +10,8 @@ from scripts.browser import WATCH, seconds_to_sources
 
 pytestmark = pytest.mark.browser
 
-# Not the figure that is aimed at (0.15 s, by benchmarks/page_speed.py on a quiet machine): the tests may share cores with
-# much else. An answer that had to wait for the other one would not come at all.
+# Not the figure that is aimed at (0.15 s, by benchmarks/page_speed.py on a quiet machine): much else may run beside the
+# tests. An answer that had to wait for the other one would not come at all.
 MOST_SECONDS = 5.0
 
 
