@@ -31,3 +31,11 @@ def engine(small_model: ResolvedModel) -> Iterator[LlamaEngine]:
     loaded = LlamaEngine.load(small_model.path, sha256=small_model.sha256, name=small_model.name, context_tokens=1024)
     yield loaded
     loaded.close()
+
+
+@pytest.fixture(scope="module")
+def narrow_engine(small_model: ResolvedModel) -> Iterator[LlamaEngine]:
+    """Writes one text at a time: whoever comes second waits in line."""
+    loaded = LlamaEngine.load(small_model.path, sha256=small_model.sha256, context_tokens=1024, parallel=1)
+    yield loaded
+    loaded.close()

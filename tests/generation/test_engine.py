@@ -131,22 +131,22 @@ def test_eight_callers_at_once_get_what_one_would(engine):
     assert [together[question] for question in questions] == alone
 
 
-def test_cancelling_ends_it_within_a_token(engine):
+def test_cancelling_ends_it_within_a_token(narrow_engine):
     cancel = threading.Event()
-    generation = engine.generate(prompt("Tell me everything.", ENTRY), Sampling(max_tokens=400), cancel)
+    generation = narrow_engine.generate(prompt("Tell me everything.", ENTRY), Sampling(max_tokens=400), cancel)
     next(generation)
     cancel.set()
     assert list(generation) == []
     assert generation.stats.finish == "cancelled"
-    assert ask(engine, "Why?", 1) is not None  # the line is free
+    assert ask(narrow_engine, "Why?", 1) is not None  # the line is free
     assert generation.stats.new_tokens < 100
 
 
-def test_cancelling_works_while_waiting_in_line(engine):
-    first = engine.generate(prompt("Tell me everything.", ENTRY), Sampling(max_tokens=400))
+def test_cancelling_works_while_waiting_in_line(narrow_engine):
+    first = narrow_engine.generate(prompt("Tell me everything.", ENTRY), Sampling(max_tokens=400))
     next(first)
     cancel = threading.Event()
-    waiting = engine.generate(prompt("Why?", ENTRY), Sampling(max_tokens=5), cancel)
+    waiting = narrow_engine.generate(prompt("Why?", ENTRY), Sampling(max_tokens=5), cancel)
     threading.Timer(0.1, cancel.set).start()
     began = time.monotonic()
     assert list(waiting) == []
@@ -156,13 +156,13 @@ def test_cancelling_works_while_waiting_in_line(engine):
     first.close()
 
 
-def test_a_generation_that_nobody_holds_any_more_frees_the_line(engine):
-    generation = engine.generate(prompt("Tell me everything.", ENTRY), Sampling(max_tokens=700))
+def test_a_generation_that_nobody_holds_any_more_frees_the_line(narrow_engine):
+    generation = narrow_engine.generate(prompt("Tell me everything.", ENTRY), Sampling(max_tokens=700))
     next(generation)
     job = weakref.ref(generation._job)
     del generation
     gc.collect()
-    assert ask(engine, "Why?", 1) is not None
+    assert ask(narrow_engine, "Why?", 1) is not None
     gc.collect()
     assert job() is None or job().stats.new_tokens < 700
 
