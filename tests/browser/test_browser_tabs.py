@@ -7,6 +7,10 @@ from conftest import PASSWORD
 from library_faq import GROUNDED, REFUSED
 from playwright.sync_api import Page, expect
 
+from rag_faq.chatbot import Options
+from rag_faq.interfaces.page.choices import Choices, load_choices
+from rag_faq.interfaces.page.settings_tab import choices_said
+
 pytestmark = pytest.mark.browser
 
 DONE = "#now-answer .answer.grounded"
@@ -102,6 +106,21 @@ def test_a_setting_holds_for_the_next_question_and_after_a_reload(visit, ask):
     expect(page.get_by_label("Always the FAQ's own words")).to_be_checked()
     page.get_by_role("button", name="As the owner has set it").click()
     expect(page.get_by_label("Written, but the FAQ's own words for its own questions")).to_be_checked()
+
+
+def chosen(page: Page, owner: Options, *controls: object) -> Choices:
+    return load_choices(page.evaluate(f"controls => ({choices_said(owner)})(...controls)", list(controls)))
+
+
+OWNER = Options(answer_style="auto", max_sources=3, strictness=0.5)
+
+
+def test_what_the_owner_has_set_is_no_choice(visit):
+    assert chosen(visit(), OWNER, "auto", 3, 50, True, "browser") == Choices()
+
+
+def test_what_differs_is_kept(visit):
+    assert chosen(visit(), OWNER, "composed", 1, 75, False, "es") == Choices("composed", 1, 0.75, "es", keys=False)
 
 
 def test_the_owners_bounds_are_the_bounds_of_the_controls(visit):

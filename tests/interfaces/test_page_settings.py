@@ -1,16 +1,12 @@
-"""The facts in the settings, the dialog of keys, and what a control's change is kept as."""
+"""The facts in the settings, and the dialog of keys."""
 
 import os
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from small_faq import pet_chatbot
 
-from rag_faq.chatbot import Options
-from rag_faq.interfaces.page.choices import Choices, load_choices
-from rag_faq.interfaces.page.settings_tab import SettingsTab
 from rag_faq.interfaces.page.settings_view import built, facts
 from rag_faq.interfaces.page.shortcuts import KEYS, shortcuts_dialog
 from rag_faq.interfaces.page.texts import load_catalogue, load_texts
@@ -47,23 +43,6 @@ def test_without_a_model_the_facts_say_why(tmp_path) -> None:
 def test_an_index_whose_folder_is_gone_has_no_time(tmp_path) -> None:
     index = pet_chatbot(tmp_path, None).index
     assert built(replace(index, folder=tmp_path / "gone")) == ""
-
-
-def choose(owner: Options, *controls: object) -> Choices:
-    tab = SettingsTab.__new__(SettingsTab)
-    tab.context = SimpleNamespace(chatbot=SimpleNamespace(options=owner))  # type: ignore[assignment]
-    return load_choices(tab.choose(None, *controls))  # type: ignore[arg-type]
-
-
-OWNER = Options(answer_style="auto", max_sources=3, strictness=0.5)
-
-
-def test_what_the_owner_has_set_is_no_choice() -> None:
-    assert choose(OWNER, "auto", 3, 50, True, "browser") == Choices()
-
-
-def test_what_differs_is_kept() -> None:
-    assert choose(OWNER, "composed", 1, 75, False, "es") == Choices("composed", 1, 0.75, "es", keys=False)
 
 
 @pytest.mark.parametrize("language", list(load_catalogue()))

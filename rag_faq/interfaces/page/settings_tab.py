@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 from typing import Any
 
 import gradio as gr
 
-from rag_faq.interfaces.page.choices import Choices, load_choices, options, styles_of
+from rag_faq.chatbot import Options
+from rag_faq.interfaces.page.choices import Choices, options, styles_of
 from rag_faq.interfaces.page.markup import plain
-from rag_faq.interfaces.page.parts import LIVE, Changes, Context, html
+from rag_faq.interfaces.page.parts import LIVE, QUIET, Changes, Context, html
 from rag_faq.interfaces.page.settings_view import facts
 from rag_faq.interfaces.page.texts import Texts
 
@@ -47,29 +48,22 @@ class SettingsTab:
 
     def wire(self, speak: Any, spoken: list[Any]) -> None:
         """Join the events; `speak` gives the whole page, whose components are `spoken`, in another language."""
-        store = self.context.choices
-        everything = [*self.controls, self.language]
-        inputs = [store, *everything]
+        kept, store = self.context.kept, self.context.choices
+        # The browser keeps a choice without asking the server: no question that follows can be quicker than it.
+        keep: dict[str, Any] = {"fn": None, "outputs": [store], **QUIET}
+        said: dict[str, Any] = {
+            "inputs": [*self.controls, self.language],
+            "js": choices_said(self.context.chatbot.options),
+        }
         for control in (self.style, self.sources, self.strictness):
-            control.input(self.choose, inputs, [store], trigger_mode="always_last", **LIVE)
-        kept = self.context.kept
-        for change in (self.language.input, self.keys.input):
-            change(self.choose, inputs, [store], **LIVE).then(speak, [kept, store], spoken, **LIVE)
-        self.reset.click(lambda: Choices().dump(), None, [store], **LIVE).then(speak, [kept, store], spoken, **LIVE)
-
-    def choose(self, before: Any, style: str, sources: int, strictness: float, keys: bool, language: str) -> Any:
-        """What is chosen now; where that is what the owner has set, nothing is."""
-        owner = self.context.chatbot.options
-        needed = strictness / 100
-        chosen = replace(
-            load_choices(before),
-            answer_style=None if style == owner.answer_style else style,
-            max_sources=None if sources == owner.max_sources else int(sources),
-            strictness=None if round(100 * owner.strictness) == strictness else needed,
-            language="" if language == _BROWSER else language,
-            keys=keys,
-        )
-        return chosen.dump()
+            control.input(**keep, **said)
+        nothing = f"() => ({json.dumps(Choices().dump())})"
+        for chosen in (
+            self.language.input(**keep, **said),
+            self.keys.input(**keep, **said),
+            self.reset.click(**keep, js=nothing),
+        ):
+            chosen.then(speak, [kept, store], spoken, **LIVE)
 
     def in_language(self, choices: Choices, texts: Texts) -> Changes:
         """The controls as chosen."""
@@ -94,6 +88,23 @@ class SettingsTab:
             self.reset: gr.update(value=texts("settings_reset")),
             self.facts: facts(chatbot.model, chatbot.index, texts),
         }
+
+
+def choices_said(owner: Options) -> str:
+    """A function of JavaScript: what the controls say, in their order, as `Choices` are kept.
+
+    Where that is what the owner has set, nothing is chosen.
+    """
+    style, sources, percent = (
+        json.dumps(own) for own in (owner.answer_style, owner.max_sources, round(100 * owner.strictness))
+    )
+    return f"""(style, sources, percent, keys, language) => ({{
+        answer_style: style === {style} ? null : style,
+        max_sources: sources === {sources} ? null : sources,
+        strictness: percent === {percent} ? null : percent / 100,
+        language: language === {json.dumps(_BROWSER)} ? "" : language,
+        keys,
+    }})"""
 
 
 def _heading(texts: Texts) -> str:
