@@ -17,8 +17,9 @@ from rag_faq.corpus.reader import read_corpus
 from rag_faq.generation.engine import LlamaEngine
 from rag_faq.generation.generator import Sampling
 from rag_faq.generation.hardware import usable_cores
+from rag_faq.generation.llama import Layout
 from rag_faq.generation.prompt import answer_prompt
-from rag_faq.generation.raw import RawLayout, RawModel, raw_model
+from rag_faq.generation.raw import RawModel, raw_model
 from rag_faq.models.cache import models_folder
 from rag_faq.models.resolve import resolve
 from rag_faq.records import FaqEntry, Source
@@ -65,7 +66,7 @@ def run(settings: Settings, entries: int, tokens: int, *, quick: bool) -> Report
     threads = settings.threads or usable_cores()
     corpus = read_corpus(settings.corpus).entries[: 2 if quick else entries]
     tokens = 24 if quick else tokens
-    layout = RawLayout(threads, settings.context_tokens, settings.repack, settings.gpu_layers or 0)
+    layout = Layout(settings.context_tokens, threads, settings.gpu_layers or 0, settings.repack)
     engine = LlamaEngine.load(
         found.path,
         context_tokens=settings.context_tokens,

@@ -101,7 +101,7 @@ class LlamaModel:
         self._model: int | None = None
         self._context: int | None = None
         lib.messages.complaints.clear()
-        self._model = api.llama_model_load_from_file(str(path).encode(), _model_params(api, layout))
+        self._model = api.llama_model_load_from_file(str(path).encode(), model_params(api, layout))
         if not self._model:
             raise _does_not_load(path, lib.messages)
         if not api.llama_model_has_decoder(self._model) or api.llama_model_is_diffusion(self._model):
@@ -245,7 +245,7 @@ class LlamaModel:
 
         Without `streams` its cells are one pool for two sequences; else each of so many sequences has its share.
         """
-        params = _context_params(self.api, self._layout, cells, batch, streams)
+        params = context_params(self.api, self._layout, cells, batch=batch, streams=streams)
         context: int | None = self.api.llama_init_from_model(self._model, params)
         if not context:
             raise EngineError(f"There is no room for a context of {cells} tokens")
@@ -268,7 +268,8 @@ def as_bytes(state: State) -> Any:
     return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
-def _model_params(api: Any, layout: Layout) -> Any:
+def model_params(api: Any, layout: Layout) -> Any:
+    """llama.cpp's parameters for loading a model in this way."""
     params = api.llama_model_default_params()
     params.n_gpu_layers = layout.gpu_layers
     params.load_mode = api.LLAMA_LOAD_MODE_MMAP
@@ -276,10 +277,11 @@ def _model_params(api: Any, layout: Layout) -> Any:
     return params
 
 
-def _context_params(api: Any, layout: Layout, cells: int, batch: int, streams: int) -> Any:
-    """Chosen so that a restored state gives bit for bit what a cold run gives.
+def context_params(api: Any, layout: Layout, cells: int, *, batch: int, streams: int) -> Any:
+    """llama.cpp's parameters for a context with these `cells` (see `LlamaModel.new_context` for `streams`).
 
-    That is: no flash attention, f16, and no cells that are shared with another text at the same time.
+    They are chosen so that a restored state gives bit for bit what a cold run gives: no flash attention, f16, and no
+    cells that are shared with another text at the same time.
     """
     params = api.llama_context_default_params()
     params.n_ctx = cells

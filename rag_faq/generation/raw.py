@@ -1,7 +1,7 @@
 """llama.cpp with nothing of ours around it, for measuring: what this machine gives at best.
 
-One context with one sequence, no kept states, no threads of ours. The engine's speed is held against it, and `rag-faq
-doctor --bench` tries with it how a model is best loaded.
+One context with the engine's parameters, but for one sequence only and for large batches; no kept states, no threads
+of ours. The engine's speed is held against it, and `rag-faq doctor --bench` tries with it how a model is best loaded.
 """
 
 from __future__ import annotations
@@ -10,42 +10,29 @@ import ctypes
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from rag_faq.errors import EngineError
-from rag_faq.generation.llama import library
+from rag_faq.generation.llama import Layout, context_params, library, model_params
 
 _BATCH = 512  # the most tokens that are read at once
 _TEXT = b"A question of the FAQ, its answer, and what is asked about both of them by somebody who reads it. "
 
 
-@dataclass(frozen=True, slots=True)
-class RawLayout:
-    """How a model is loaded for measuring."""
-
-    threads: int
-    context_tokens: int = 2048
-    repack: bool = True
-    gpu_layers: int = 0  # -1: all
-
-
 class RawModel:
     """A model that reads and writes as fast as llama.cpp lets it. Made by `raw_model`. Belongs to one thread."""
 
-    def __init__(self, path: Path, layout: RawLayout) -> None:
+    def __init__(self, path: Path, layout: Layout) -> None:
         """Load it. EngineError when llama.cpp cannot."""
         self._api = api = library().api
         self._context = self._sampler = None
-        params = api.llama_model_default_params()
-        params.n_gpu_layers = layout.gpu_layers
-        params.load_mode = api.LLAMA_LOAD_MODE_MMAP
-        params.use_extra_bufts = layout.repack
         start = time.perf_counter()
-        self._model = api.llama_model_load_from_file(str(path).encode(), params)
+        self._model = api.llama_model_load_from_file(str(path).encode(), model_params(api, layout))
         if not self._model:
             raise EngineError(f"{path.name} does not load", mend="rag-faq models verify")
-        self._context = api.llama_init_from_model(self._model, self._context_params(layout))
+        cells = min(layout.context_tokens, api.llama_model_n_ctx_train(self._model))
+        params = context_params(api, layout, cells, batch=_BATCH, streams=1)
+        self._context = api.llama_init_from_model(self._model, params)
         if not self._context:
             self.free()
             raise EngineError(f"There is no room for a context of {layout.context_tokens} tokens for {path.name}")
@@ -104,22 +91,9 @@ class RawModel:
         if code != 0:
             raise EngineError(f"llama.cpp stopped while it read {len(tokens)} tokens (code {code})")
 
-    def _context_params(self, layout: RawLayout) -> ctypes.Structure:
-        """As the engine has them, but for one sequence only and for large batches."""
-        api = self._api
-        params: ctypes.Structure = api.llama_context_default_params()
-        params.n_ctx = min(layout.context_tokens, api.llama_model_n_ctx_train(self._model))
-        params.n_batch = params.n_ubatch = _BATCH
-        params.n_threads = params.n_threads_batch = layout.threads
-        params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.type_k = params.type_v = api.GGML_TYPE_F16
-        params.offload_kqv = params.op_offload = layout.gpu_layers != 0
-        params.no_perf = True
-        return params
-
 
 @contextmanager
-def raw_model(path: Path, layout: RawLayout) -> Iterator[RawModel]:
+def raw_model(path: Path, layout: Layout) -> Iterator[RawModel]:
     """A model for measuring, freed at the end."""
     model = RawModel(path, layout)
     try:

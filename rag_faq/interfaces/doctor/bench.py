@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag_faq.generation.hardware import usable_cores
-from rag_faq.generation.raw import RawLayout, RawModel, raw_model
+from rag_faq.generation.llama import Layout
+from rag_faq.generation.raw import RawModel, raw_model
 from rag_faq.models.cache import ModelCache, models_folder
 from rag_faq.models.catalog import load_catalog
 from rag_faq.models.resolve import resolve
@@ -123,9 +124,9 @@ def thread_counts(cores: int) -> list[int]:
     return sorted(count for count in counts if 1 <= count <= cores)
 
 
-def _layout(threads: int, repack: bool, settings: Settings) -> RawLayout:
+def _layout(threads: int, repack: bool, settings: Settings) -> Layout:
     layers = settings.gpu_layers
-    return RawLayout(threads=threads, context_tokens=512, repack=repack, gpu_layers=-1 if layers is None else layers)
+    return Layout(threads=threads, context_tokens=512, repack=repack, gpu_layers=-1 if layers is None else layers)
 
 
 def _fetched(folder: Path) -> list[tuple[str, Path]]:
