@@ -206,14 +206,9 @@ class LlamaModel:
         """What the context holds of the tokens from `start` up to `end`, without those before them."""
         self.api.llama_memory_seq_cp(self._memory, _TEXT, _SCRATCH, start, end)
         try:
-            size = self.api.llama_state_seq_get_size(self._context, _SCRATCH)
-            state = np.empty(size, dtype=np.uint8)
-            wrote = self.api.llama_state_seq_get_data(self._context, as_bytes(state), size, _SCRATCH)
+            return sequence_state(self.api, self._context, _SCRATCH)
         finally:
             self.api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
-        if wrote != size:
-            raise EngineError(f"llama.cpp gave {wrote} of {size} bytes of its state")
-        return state
 
     def restore(self, state: State) -> bool:
         """Put a state behind those restored before it. False when llama.cpp refuses it; nothing is changed then."""
@@ -225,12 +220,7 @@ class LlamaModel:
 
     def whole(self) -> State:
         """What the context holds of the whole text."""
-        size = self.api.llama_state_seq_get_size(self._context, _TEXT)
-        state = np.empty(size, dtype=np.uint8)
-        wrote = self.api.llama_state_seq_get_data(self._context, as_bytes(state), size, _TEXT)
-        if wrote != size:
-            raise EngineError(f"llama.cpp gave {wrote} of {size} bytes of its state")
-        return state
+        return sequence_state(self.api, self._context, _TEXT)
 
     def sampler(self, temperature: float, seed: int) -> Sampler:
         """Chooses tokens: the likeliest at temperature 0, else by chance among the likeliest 95%."""
@@ -266,6 +256,16 @@ class LlamaModel:
 def as_bytes(state: State) -> Any:
     """A pointer to the state's bytes, for llama.cpp."""
     return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+
+
+def sequence_state(api: Any, context: int | None, sequence: int) -> State:
+    """What a context holds of one sequence. EngineError when llama.cpp does not give all of it."""
+    size = api.llama_state_seq_get_size(context, sequence)
+    state = np.empty(size, dtype=np.uint8)
+    wrote = api.llama_state_seq_get_data(context, as_bytes(state), size, sequence)
+    if wrote != size:
+        raise EngineError(f"llama.cpp gave {wrote} of {size} bytes of its state")
+    return state
 
 
 def model_params(api: Any, layout: Layout) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag_faq.errors import EngineError
-from rag_faq.generation.llama import LlamaModel, State, as_bytes
+from rag_faq.generation.llama import LlamaModel, State, as_bytes, sequence_state
 from rag_faq.generation.sampler import Sampler
 
 # Texts of one batch on the CPU, so that none is computed otherwise than alone.
@@ -47,13 +47,11 @@ class Streams:
 
     def take(self, stream: int) -> State:
         """The state of a stream's text, as of a context with this one stream. The text stays where it is."""
-        size = self._api.llama_state_seq_get_size(self._context, stream)
-        state = np.empty(size, dtype=np.uint8)
-        wrote = self._api.llama_state_seq_get_data(self._context, as_bytes(state), size, stream)
-        if wrote != size or _word(state, _COUNT_AT) != self.count:
-            raise EngineError(f"llama.cpp gave {wrote} of {size} bytes of its state, in a form that is not known")
+        state = sequence_state(self._api, self._context, stream)
+        if _word(state, _COUNT_AT) != self.count:
+            raise EngineError("llama.cpp gave its state in a form that is not known")
         one = np.array([1], dtype="<u4").view(np.uint8)
-        end = size - (self.count - 1 - stream) * _WORD
+        end = state.nbytes - (self.count - 1 - stream) * _WORD
         return np.concatenate([state[:_COUNT_AT], one, state[_CELLS_AT + stream * _WORD : end]])
 
     def remove(self, stream: int) -> None:
