@@ -68,6 +68,13 @@ def test_each_entry_is_a_link_at_its_place_of_which_one_is_reached_by_tab() -> N
     assert [p["class"] for p in points] == ["point g0", "point g0", "point g1"]
 
 
+def test_an_id_with_marks_of_an_address_leads_to_its_entry_from_the_picture_and_from_the_list() -> None:
+    odd = FaqEntry("a+b & 50%#1", 1, "Why?", "Yes.", "a+b & 50%.md", (1, 1))
+    found = Elements(map_page(DRAWN, (CATS, odd, TRAINS), None, TEXTS)).found
+    links = [a["href"] for tag, a in found if tag == "a" and a["data-entry"] == odd.id]
+    assert links == ["?entry=a%2Bb %26 50%25%231"] * 2
+
+
 def test_the_list_has_the_groups_with_their_words_and_entries() -> None:
     html = map_page(DRAWN, ENTRIES, None, TEXTS)
     listed = html[html.index('class="map-list"') :]

@@ -18,9 +18,22 @@ def find_entry(entries: Sequence[FaqEntry], asked: str) -> FaqEntry | None:
 
 
 def link_to(entry: FaqEntry, entries: Sequence[FaqEntry]) -> str:
-    """What stands behind `?entry=` in the entry's permanent link."""
-    first = find_entry(entries, str(entry.number))
-    return str(entry.number) if first is not None and first.id == entry.id else entry.id
+    """What stands behind `?entry=` in the entry's permanent link: what `find_entry` finds it by."""
+    return _links(entries).get(entry.id, entry.id)
+
+
+def addresses(entries: Sequence[FaqEntry]) -> dict[str, str]:
+    """By id, what stands behind `?entry=`, with the marks masked that mean something in an address. Plain text."""
+    return {
+        entry_id: link.replace("%", "%25").replace("#", "%23").replace("&", "%26").replace("+", "%2B")
+        for entry_id, link in _links(entries).items()
+    }
+
+
+def _links(entries: Sequence[FaqEntry]) -> dict[str, str]:
+    """By id: the number of an entry where that alone leads to it, else the id."""
+    found_by = {str(entry.number): entry.id for entry in reversed(entries)} | {entry.id: entry.id for entry in entries}
+    return {e.id: str(e.number) if found_by[str(e.number)] == e.id else e.id for e in entries}
 
 
 def with_words(entries: Sequence[FaqEntry], typed: str, first: Sequence[FaqEntry] = ()) -> tuple[FaqEntry, ...]:
@@ -41,12 +54,13 @@ def entry_list(
     """Entries under a heading, each to be opened; the one with the id `opened` is open."""
     if not entries:
         return f'<p class="count">{plain(heading)}</p>'
-    items = "".join(_entry(entry, texts, link_to(entry, every), entry.id == opened) for entry in entries)
+    links = addresses(every)
+    items = "".join(_entry(entry, texts, links[entry.id], entry.id == opened) for entry in entries)
     return f'<h3 class="count">{plain(heading)}</h3>{items}'
 
 
-def _entry(entry: FaqEntry, texts: Texts, link: str, opened: bool) -> str:
-    address = plain(link.replace("%", "%25").replace("#", "%23").replace("&", "%26").replace("+", "%2B"))
+def _entry(entry: FaqEntry, texts: Texts, address: str, opened: bool) -> str:
+    address = plain(address)
     return (
         f'<details class="entry" id="entry-{plain(entry.id)}" data-link="{address}"{" open" if opened else ""}>'
         f'<summary><span class="number">{entry.number}</span><span dir="auto">{plain(entry.question)}</span></summary>'

@@ -5,12 +5,12 @@ Places are in percent and sizes in pixels, so that points and words keep their s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rag_faq.interfaces.page.browse import link_to
+from rag_faq.interfaces.page.browse import addresses
 from rag_faq.interfaces.page.markup import plain
 from rag_faq.interfaces.page.texts import Texts
 from rag_faq.records import Answer, FaqEntry, Hit
@@ -43,8 +43,9 @@ def map_page(drawn: EntryMap, entries: Sequence[FaqEntry], asked: Asked | None, 
     lines, question, told = _question(asked, by_id, texts)
     group_of = {row: number for number, group in enumerate(drawn.groups) for row in group.members}
     draw_point = _link if opened else _dot
+    links = addresses(entries)
     points = "".join(
-        draw_point(row, entries, places[row], group_of[row], texts)
+        draw_point(row, entries[row], links[entries[row].id], places[row], group_of[row], texts)
         for group in drawn.groups
         for row in sorted(group.members, key=lambda row: places[row])
     )
@@ -54,7 +55,7 @@ def map_page(drawn: EntryMap, entries: Sequence[FaqEntry], asked: Asked | None, 
         f'<p class="told">{told}</p><div class="map-frame">'
         f'<svg class="map" role="group" aria-label="{plain(texts("map_picture"))}">'
         f"{_areas(drawn, places)}{lines}{points}{question}{_labels(drawn, places)}</svg>"
-        f'<p class="map-tip" hidden></p></div>{_list(drawn, entries, texts)}'
+        f'<p class="map-tip" hidden></p></div>{_list(drawn, entries, links, texts)}'
     )
 
 
@@ -63,11 +64,9 @@ def _percent(place: Place) -> Place:
     return round(x, 2), round(y, 2)
 
 
-def _link(row: int, entries: Sequence[FaqEntry], place: Place, group: int, texts: Texts) -> str:
+def _link(row: int, entry: FaqEntry, address: str, place: Place, group: int, texts: Texts) -> str:
     """A point that opens its entry. One point is a stop of the Tab key; the arrows lead to the others."""
-    entry = entries[row]
     name = f"{texts('entry', number=entry.number)}: {entry.question}"
-    address = link_to(entry, entries).replace("%", "%25").replace("#", "%23").replace("&", "%26").replace("+", "%2B")
     return (
         f'<a class="point g{group % 12}" href="?entry={plain(address)}" data-entry="{plain(entry.id)}" '
         f'aria-label="{plain(name)}" tabindex="{0 if row == 0 else -1}" data-x="{place[0]}" data-y="{place[1]}">'
@@ -76,7 +75,7 @@ def _link(row: int, entries: Sequence[FaqEntry], place: Place, group: int, texts
     )
 
 
-def _dot(row: int, entries: Sequence[FaqEntry], place: Place, group: int, texts: Texts) -> str:
+def _dot(row: int, entry: FaqEntry, address: str, place: Place, group: int, texts: Texts) -> str:
     return f'<circle class="point small g{group % 12}" cx="{place[0]}%" cy="{place[1]}%" r="3"/>'
 
 
@@ -187,15 +186,15 @@ def _covers(one: tuple[float, float, float, float], other: tuple[float, float, f
     return wide * high if wide > 0 and high > 0 else 0.0
 
 
-def _list(drawn: EntryMap, entries: Sequence[FaqEntry], texts: Texts) -> str:
+def _list(drawn: EntryMap, entries: Sequence[FaqEntry], links: Mapping[str, str], texts: Texts) -> str:
     """Group by group, every entry as a link: for whom a picture is no help, and the key to its letters."""
     groups = ""
     for number, group in enumerate(drawn.groups):
-        links = "".join(
-            f'<li dir="auto"><a href="?entry={plain(link_to(entries[row], entries).replace("#", "%23"))}" '
+        items = "".join(
+            f'<li dir="auto"><a href="?entry={plain(links[entries[row].id])}" '
             f'data-entry="{plain(entries[row].id)}">{plain(entries[row].question)}</a></li>'
             for row in group.members
         )
         letter = f'<span class="letter g{number % 12}">{_LETTERS[number % 26]}</span>'
-        groups += f"<section><h3>{letter} {plain(', '.join(group.words))}</h3><ul>{links}</ul></section>"
+        groups += f"<section><h3>{letter} {plain(', '.join(group.words))}</h3><ul>{items}</ul></section>"
     return f'<h2>{plain(texts("map_list"))}</h2><div class="map-list">{groups}</div>'
