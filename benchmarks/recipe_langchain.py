@@ -14,7 +14,7 @@ import time
 import warnings
 
 from benchmarks.report import arguments, finish
-from benchmarks.sides import PEER_BATCH, Timed, run, time_stream, weights
+from benchmarks.sides import OPTIONS, PEER_BATCH, Timed, run, time_stream, weights
 from rag_faq.corpus.reader import read_corpus
 from rag_faq.generation.hardware import usable_cores
 from rag_faq.settings import Settings
@@ -71,16 +71,8 @@ def corpus_texts(settings: Settings) -> list[tuple[str, str]]:
 
 def main() -> None:
     """Read the arguments, run, report."""
-    options = arguments(
-        __doc__,
-        ("--fresh", {"action": "store_true", "help": "our side with no kept states and one source"}),
-        ("--questions", {"type": int, "default": 40}),
-        ("--llm", {"help": "another language model"}),
-    )
-    settings = Settings.load(llm=options.llm)
-    name = "against LangChain's recipe"
-    report = run(name, LangChainRecipe, settings, quick=options.quick, fresh=options.fresh, count=options.questions)
-    finish(report, options)
+    options = arguments(__doc__, *OPTIONS)
+    finish(run("against LangChain's recipe", LangChainRecipe, options), options)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.recipe_langchain import corpus_texts
 from benchmarks.report import arguments, finish
-from benchmarks.sides import PEER_BATCH, Timed, run, time_stream, weights
+from benchmarks.sides import OPTIONS, PEER_BATCH, Timed, run, time_stream, weights
 from rag_faq.generation.hardware import usable_cores
 from rag_faq.settings import Settings
 
@@ -78,16 +78,8 @@ class LlamaIndexRecipe:
 
 def main() -> None:
     """Read the arguments, run, report."""
-    options = arguments(
-        __doc__,
-        ("--fresh", {"action": "store_true", "help": "our side with no kept states and one source"}),
-        ("--questions", {"type": int, "default": 40}),
-        ("--llm", {"help": "another language model"}),
-    )
-    settings = Settings.load(llm=options.llm)
-    name = "against LlamaIndex's recipe"
-    report = run(name, LlamaIndexRecipe, settings, quick=options.quick, fresh=options.fresh, count=options.questions)
-    finish(report, options)
+    options = arguments(__doc__, *OPTIONS)
+    finish(run("against LlamaIndex's recipe", LlamaIndexRecipe, options), options)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,11 @@ from rag_faq.settings import Settings
 
 QUESTIONS = Path(__file__).resolve().parents[1] / "evaluation" / "development.jsonl"
 SEED = 20261
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--fresh", {"action": "store_true", "help": "our side with no kept states and one source"}),
+    ("--questions", {"type": int, "default": 40}),
+    ("--llm", {"help": "another language model"}),
+)
 PEER_BATCH = 512  # tokens that the peer reads at once: llama.cpp's own default; LangChain's would be 8
 
 
@@ -64,8 +70,10 @@ def draw(path: Path, count: int, *, distinct_entries: bool = False, seed: int = 
     ]
     random.Random(seed).shuffle(questions)
     if distinct_entries:
-        seen: set[int] = set()
-        questions = [q for q in questions if not (q.gold[0] in seen or seen.add(q.gold[0]))]  # type: ignore[func-returns-value]
+        first_on: dict[int, Question] = {}
+        for question in questions:
+            first_on.setdefault(question.gold[0], question)
+        questions = list(first_on.values())
     return questions[:count]
 
 
@@ -160,11 +168,13 @@ def figures(rows: Sequence[dict[str, Any]], *, fresh: bool) -> tuple[Figure, ...
     )  # fmt: skip
 
 
-def run(
-    name: str, make_theirs: Callable[[Settings], Side], settings: Settings, *, quick: bool, fresh: bool, count: int
-) -> Report:
-    """Load both sides, ask, compare. `fresh`: our side starts with no kept states, and has one source an answer."""
-    questions = draw(QUESTIONS, 3 if quick else count, distinct_entries=fresh)
+def run(name: str, make_theirs: Callable[[Settings], Side], options: Namespace) -> Report:
+    """Load both sides, ask, compare, as the command's `options` say.
+
+    `options.fresh`: our side starts with no kept states, and has one source an answer.
+    """
+    settings, quick, fresh = Settings.load(llm=options.llm), options.quick, options.fresh
+    questions = draw(QUESTIONS, 3 if quick else options.questions, distinct_entries=fresh)
     if fresh:
         settings = settings.model_copy(update={"state_cache_disk": False, "max_sources": 1})
     ours = Ours(settings, warm=not fresh)
