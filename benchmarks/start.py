@@ -8,7 +8,6 @@ From starting `rag-faq serve` to the first answer 200 of the page, with weights 
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import urllib.error
 import urllib.request
 
 from benchmarks.report import Figure, Report, arguments, finish, median
+from rag_faq.interfaces.serve import free_port
 
 _COMMAND = [sys.executable, "-c", "from rag_faq.interfaces.cli import main; main()"]
 _MOST_S = 300.0
@@ -30,7 +30,7 @@ def help_seconds() -> float:
 
 def page_seconds(more: list[str]) -> float:
     """Seconds until the page answers. RuntimeError when the server ends, or takes longer than five minutes."""
-    port = _free_port()
+    port = free_port("127.0.0.1", 0)
     start = time.perf_counter()
     server = subprocess.Popen(
         [*_COMMAND, *more, "serve", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -61,12 +61,6 @@ def run(more: list[str], rounds: int, *, quick: bool) -> Report:
         Figure("until the page is served, p50", median(pages), "s", 5.0),
     )
     return Report("start", quick, figures, {}, [{"help_s": helps, "page_s": pages}])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(port: int) -> bool:
