@@ -70,11 +70,9 @@ def table(reports: list[dict[str, Any]]) -> str:
             continue
         for values in report["figures"]:
             figure = Figure(**{key: values[key] for key in ("name", "value", "unit", "wanted", "better")})
-            sign = "≤" if figure.better == "lower" else "≥"
-            wanted = "" if figure.wanted is None else f"{sign} {number(figure.wanted)}"
             reached = {None: "", True: "reached", False: "**missed**"}[figure.reached]
             measured = f"{number(figure.value)} {figure.unit}"
-            lines.append(f"| {report['benchmark']} | {figure.name} | {measured} | {wanted} | {reached} |")
+            lines.append(f"| {report['benchmark']} | {figure.name} | {measured} | {figure.aim} | {reached} |")
     return "\n".join(lines)
 
 

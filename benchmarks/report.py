@@ -37,12 +37,14 @@ class Figure:
         return self.value <= self.wanted if self.better == "lower" else self.value >= self.wanted
 
     @property
+    def aim(self) -> str:
+        """What is wanted, such as "≤ 1.00"; empty where nothing is."""
+        return "" if self.wanted is None else f"{'≤' if self.better == 'lower' else '≥'} {number(self.wanted)}"
+
+    @property
     def verdict(self) -> str:
         """What is wanted and whether that is reached, in words."""
-        if self.wanted is None:
-            return ""
-        sign = "≤" if self.better == "lower" else "≥"
-        return f"wanted {sign} {number(self.wanted)}: {'reached' if self.reached else 'NOT reached'}"
+        return f"wanted {self.aim}: {'reached' if self.reached else 'NOT reached'}" if self.aim else ""
 
 
 @dataclass(frozen=True, slots=True)
