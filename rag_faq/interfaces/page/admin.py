@@ -14,9 +14,8 @@ from rag_faq.interfaces.page.admin_access import AdminAccess
 from rag_faq.interfaces.page.admin_view import admin_html
 from rag_faq.interfaces.page.feedback import TextsOf
 from rag_faq.interfaces.page.markup import plain
+from rag_faq.interfaces.page.parts import QUIET, Changes, html, session_of
 from rag_faq.interfaces.page.texts import Texts
-
-Changes = dict[Any, Any]  # component -> its new value
 
 DAYS = (7, 30, 90, 365, 0)  # 0: all that is kept
 
@@ -35,7 +34,7 @@ class AdminTab:
 
     def build(self, texts: Texts) -> None:
         """The password, and the view, which is empty until it was given."""
-        self.said = gr.HTML("", apply_default_css=False, elem_id="admin-said")
+        self.said = html(elem_id="admin-said")
         with gr.Row(elem_id="admin-door") as self.door:
             self.password = gr.Textbox(
                 label=texts("admin_password"), type="password", max_lines=1, scale=1, elem_id="admin-password"
@@ -45,22 +44,21 @@ class AdminTab:
             choices = [(texts("admin_days", count=days) if days else texts("admin_all"), days) for days in DAYS]
             self.days = gr.Dropdown(choices, value=30, label=texts("admin_since"), elem_id="admin-days")
             self.leave = gr.Button(texts("admin_leave"), variant="secondary", scale=0, elem_id="admin-leave")
-        self.view = gr.HTML("", apply_default_css=False, elem_id="admin-view")
+        self.view = html(elem_id="admin-view")
 
     def wire(self, choices: gr.BrowserState) -> None:
         """What happens when something is pressed; `choices` is what the browser keeps of a person's."""
         outputs = [self.said, self.door, self.password, self.tools, self.view]
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         entering = [self.password, self.days, choices]
-        gr.on([self.password.submit, self.enter.click], self.sign_in, entering, outputs, **quiet)
-        self.days.change(self.refresh, [self.days, choices], outputs, **quiet)
-        self.leave.click(self.sign_out, None, outputs, **quiet)
+        gr.on([self.password.submit, self.enter.click], self.sign_in, entering, outputs, **QUIET)
+        self.days.change(self.refresh, [self.days, choices], outputs, **QUIET)
+        self.leave.click(self.sign_out, None, outputs, **QUIET)
 
     def sign_in(self, password: str, days: int, chosen: Any, request: gr.Request) -> Changes:
         """Look at the password."""
         texts = self._texts_of(chosen, request)
         client = request.client.host if request.client else ""
-        wait = self._access.sign_in(request.session_hash or "", client, str(password)[:1000])
+        wait = self._access.sign_in(session_of(request), client, str(password)[:1000])
         if wait is None:
             return self._opened(days, texts)
         said = texts("admin_wait", seconds=math.ceil(wait)) if wait > 0 else texts("admin_wrong")
@@ -69,26 +67,26 @@ class AdminTab:
     def refresh(self, days: int, chosen: Any, request: gr.Request) -> Changes:
         """The view over other days."""
         texts = self._texts_of(chosen, request)
-        if not self._access.signed_in(request.session_hash or ""):
+        if not self._access.signed_in(session_of(request)):
             return self._closed(texts("admin_over"))
         return self._opened(days, texts)
 
     def sign_out(self, request: gr.Request) -> Changes:
         """Forget the session, and take everything out of the page."""
-        self._access.sign_out(request.session_hash or "")
+        self._access.sign_out(session_of(request))
         return self._closed("")
 
     def _opened(self, days: int, texts: Texts) -> Changes:
         try:
-            html = admin_html(self._look(days if days in DAYS and days else None), texts)
+            shown = admin_html(self._look(days if days in DAYS and days else None), texts)
         except FeedbackError as error:
-            html = _notice(str(error))
+            shown = _notice(str(error))
         return {
             self.said: "",
             self.door: gr.Row(visible=False),
             self.password: "",
             self.tools: gr.Row(visible=True),
-            self.view: html,
+            self.view: shown,
         }
 
     def _closed(self, said: str) -> Changes:

@@ -13,6 +13,7 @@ from rag_faq.errors import UnknownAnswerError
 from rag_faq.feedback.asked import LONGEST_REASON, Verdict
 from rag_faq.feedback.store import FeedbackStore
 from rag_faq.interfaces.page.markup import plain
+from rag_faq.interfaces.page.parts import LIVE, html
 from rag_faq.interfaces.page.texts import Texts
 
 # The texts in the language of a person, from what the browser keeps of their choices, and from the request.
@@ -49,19 +50,11 @@ class FeedbackButtons:
     def build(self) -> None:
         """The part that the script talks to; nothing of it is seen."""
         script = files(__package__).joinpath("feedback.js").read_text(encoding="utf-8")
-        self.bridge = gr.HTML("", apply_default_css=False, elem_classes="unseen", js_on_load=script)
+        self.bridge = html(elem_classes="unseen", js_on_load=script)
 
     def wire(self, choices: gr.BrowserState) -> None:
         """What happens when a thumb is pressed; `choices` is what the browser keeps of a person's."""
-        self.bridge.verdict(
-            self.take,
-            [choices],
-            [self.bridge],
-            show_progress="hidden",
-            api_visibility="private",
-            concurrency_limit=None,
-            trigger_mode="multiple",
-        )
+        self.bridge.verdict(self.take, [choices], [self.bridge], trigger_mode="multiple", **LIVE)
 
     def take(self, chosen: Any, event: gr.EventData, request: gr.Request) -> str:
         """Keep what the browser sent; gives what the script then tells the person."""
