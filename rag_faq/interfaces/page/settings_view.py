@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 
+from rag_faq.feedback.asked import package_version
 from rag_faq.interfaces.page.markup import plain
 from rag_faq.interfaces.page.texts import Texts
 from rag_faq.records import ModelInfo
@@ -33,7 +33,7 @@ def facts(model: ModelInfo, index: FaqIndex, texts: Texts) -> str:
         ("fact_embedder", f"{manifest.embedder} ({manifest.embedder_fingerprint[:_SHOWN]})"),
         ("fact_index", manifest.fingerprint[:_SHOWN]),
         ("fact_built", built(index)),
-        ("fact_version", _version()),
+        ("fact_version", package_version()),
     ]
     items = "".join(
         f"<div><dt>{plain(texts(name))}</dt><dd dir='auto'>{plain(value)}</dd></div>" for name, value in rows if value
@@ -48,10 +48,3 @@ def built(index: FaqIndex) -> str:
     except OSError:
         return ""
     return datetime.fromtimestamp(written).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-
-
-def _version() -> str:
-    try:
-        return version("rag-faq")
-    except PackageNotFoundError:  # run from a folder of sources that nobody installed
-        return ""
