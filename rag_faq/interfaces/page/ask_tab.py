@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
@@ -13,7 +13,7 @@ from rag_faq.interfaces.page import turns
 from rag_faq.interfaces.page.choices import load_choices, options
 from rag_faq.interfaces.page.conversation import Conversation, Turn, load_conversation
 from rag_faq.interfaces.page.markup import plain
-from rag_faq.interfaces.page.parts import ASKING, LIVE, QUIET, Changes, Context, html, session_of
+from rag_faq.interfaces.page.parts import ASKING, QUIET, Changes, Context, html, session_of
 from rag_faq.interfaces.page.runs import Moment, Runs
 from rag_faq.interfaces.page.texts import Texts
 from rag_faq.records import Answer
@@ -65,12 +65,6 @@ class AskTab:
         bridge.ask(self.ask_offered, [kept, choices], view, **ASKING)
         bridge.nudge(self.nudge, None, None, **ASKING)
         self.stop.click(self.stop_now, None, None, queue=False, **QUIET)
-
-    def wire_new(self, shelf_changes: Any, outputs: Sequence[Any]) -> None:
-        """A new conversation puts the one in sight aside: `shelf_changes` does that."""
-        context = self.context
-        inputs = [context.kept, context.shelf, context.choices]
-        self.clear.click(shelf_changes, inputs, list(outputs), **LIVE)
 
     # -- asking ---------------------------------------------------------------------------------------------------
 

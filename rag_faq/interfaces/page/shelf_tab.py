@@ -35,7 +35,7 @@ class Conversations:
         inputs = [*stores, context.choices]
         outputs = [*self.ask.view, *stores, self.dialog, self.file]
         bridge.shelve(self.act, inputs, outputs, **LIVE)
-        self.ask.wire_new(self.start_anew, outputs)
+        self.ask.clear.click(self.start_anew, inputs, outputs, **LIVE)
         # What is in sight changes with each answer; the list follows when it is looked at.
         bridge.list_shelf(self.show, inputs, [self.dialog], **LIVE)
 
