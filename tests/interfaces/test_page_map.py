@@ -1,11 +1,11 @@
 """The map as markup, worked out by hand: points, lines, the question, the list; and what hostile words become."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from page_elements import Elements
 
 from rag_faq.interfaces.page import map_view
 from rag_faq.interfaces.page.map_view import Asked, hull, map_page
@@ -23,21 +23,6 @@ def entry(number: int, question: str) -> FaqEntry:
 CATS, DOGS, TRAINS = entry(1, "Do cats eat?"), entry(2, "Do dogs sleep?"), entry(3, "Do trains fly?")
 ENTRIES = (CATS, DOGS, TRAINS)
 DRAWN = EntryMap(((0.0, 0.0), (0.5, 0.5), (1.0, 1.0)), (Group(("cats", "dogs"), (0, 1)), Group(("trains",), (2,))))
-
-
-class Elements(HTMLParser):
-    """Every start tag with its attributes."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs) -> None:  # type: ignore[no-untyped-def]
-        self.found.append((tag, dict(attrs)))
-
-    def of(self, tag: str, css: str) -> list[dict[str, str | None]]:
-        return [a for t, a in self.found if t == tag and css in (a.get("class") or "").split()]
 
 
 def hits(*pairs: tuple[FaqEntry, float]) -> tuple[Hit, ...]:

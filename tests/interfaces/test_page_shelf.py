@@ -1,9 +1,9 @@
 """The conversations that a browser keeps: put aside, named, deleted, brought back, bounded, handed out."""
 
 import json
-from html.parser import HTMLParser
 
 import pytest
+from page_elements import Elements
 
 from rag_faq.interfaces.page import conversation as conversation_module
 from rag_faq.interfaces.page import shelf as shelf_module
@@ -113,18 +113,6 @@ GOOD = SHELF.dump()
 )
 def test_a_shelf_that_was_altered_is_not_read(stored: object) -> None:
     assert load_shelf(stored) is None
-
-
-class Elements(HTMLParser):
-    """Every start tag with its attributes."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs) -> None:  # type: ignore[no-untyped-def]
-        self.found.append((tag, dict(attrs)))
 
 
 def test_the_dialog_offers_what_can_be_done() -> None:
