@@ -22,6 +22,12 @@ def begin_anew(page: Page) -> None:
     expect(page.locator(".welcome")).to_be_visible()
 
 
+def put_aside(page: Page, ask, question: str) -> None:
+    ask(page, question)
+    settle(page, question)
+    begin_anew(page)
+
+
 def open_shelf(page: Page) -> None:
     page.get_by_role("button", name="Conversations").click()
     expect(page.locator("dialog#shelf[open]")).to_be_visible()
@@ -33,9 +39,7 @@ def other(page: Page, title: str):
 
 def test_a_conversation_that_was_put_aside_can_be_opened_again_after_a_reload(visit, ask):
     page = visit()
-    ask(page, OPEN_HOURS)
-    settle(page, OPEN_HOURS)
-    begin_anew(page)
+    put_aside(page, ask, OPEN_HOURS)
     ask(page, QUIET_ROOMS)
     settle(page, QUIET_ROOMS)
     page.wait_for_timeout(200)
@@ -53,9 +57,7 @@ def test_a_conversation_that_was_put_aside_can_be_opened_again_after_a_reload(vi
 
 def test_a_conversation_is_renamed_and_its_name_is_text(visit, ask):
     page = visit()
-    ask(page, OPEN_HOURS)
-    settle(page, OPEN_HOURS)
-    begin_anew(page)
+    put_aside(page, ask, OPEN_HOURS)
     open_shelf(page)
     row = other(page, OPEN_HOURS)
     row.get_by_role("button", name="Rename").click()
@@ -73,9 +75,7 @@ def test_a_conversation_is_renamed_and_its_name_is_text(visit, ask):
 
 def test_a_deleted_conversation_can_be_brought_back(visit, ask):
     page = visit()
-    ask(page, OPEN_HOURS)
-    settle(page, OPEN_HOURS)
-    begin_anew(page)
+    put_aside(page, ask, OPEN_HOURS)
     open_shelf(page)
     other(page, OPEN_HOURS).get_by_role("button", name="Delete").click()
     expect(page.locator("#shelf")).to_contain_text("No other conversation is kept.")
@@ -140,9 +140,7 @@ def test_a_new_conversation_stops_the_answer_of_the_old_one(visit, ask, model):
 
 def test_a_shelf_that_was_altered_is_left_out(visit, ask):
     page = visit()
-    ask(page, OPEN_HOURS)
-    settle(page, OPEN_HOURS)
-    begin_anew(page)
+    put_aside(page, ask, OPEN_HOURS)
     page.wait_for_timeout(200)
     page.evaluate("localStorage.setItem('rag-faq-shelf', 'broken')")
     page.reload()
