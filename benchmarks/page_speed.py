@@ -18,7 +18,8 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from rag_faq.assembly import load_chatbot
-from rag_faq.interfaces.gradio_app import running
+from rag_faq.interfaces.http.app import page_app
+from rag_faq.interfaces.http.server import running
 from rag_faq.settings import Settings
 from scripts.browser import chromium, open_page, seconds_to_sources
 
@@ -61,7 +62,7 @@ def main() -> None:
     try:
         chatbot.warm()
         chatbot.ask(QUESTIONS[0])  # loads the embedder
-        with running(chatbot, settings) as address, chromium() as browser:
+        with running(page_app(chatbot, settings), settings) as address, chromium() as browser:
             seconds = measure(open_page(browser, address), open_page(browser, address), asked.times)
     finally:
         chatbot.close()

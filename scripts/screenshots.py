@@ -23,7 +23,8 @@ from rag_faq.corpus.chunking import chunk_entries
 from rag_faq.corpus.reader import read_corpus
 from rag_faq.grounding.sentences import split_sentences
 from rag_faq.grounding.verify import Verifier
-from rag_faq.interfaces.gradio_app import running
+from rag_faq.interfaces.http.app import page_app
+from rag_faq.interfaces.http.server import running
 from rag_faq.records import Prompt
 from rag_faq.retrieval.retriever import Retriever
 from rag_faq.retrieval.store import build_index, open_index
@@ -55,7 +56,7 @@ def main() -> None:
         settings = Settings.load(threads=asked.threads, feedback_file=kept, admin_password=PASSWORD)
         with (
             chatbot_for(settings, scripted=asked.scripted) as chatbot,
-            running(chatbot, settings) as address,
+            running(page_app(chatbot, settings), settings) as address,
             chromium() as browser,
         ):
             chatbot.ask(QUESTION)  # the first answer after a start reads weights: the pictures show a chatbot in use

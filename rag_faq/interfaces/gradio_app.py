@@ -1,20 +1,12 @@
-"""The web app: the page's parts joined in Gradio, and the server that serves them."""
+"""The page as a web app: its parts joined in Gradio, with its looks and its headers."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-import socket
-import sys
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from importlib.resources import files
 
 import gradio as gr
-import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.interfaces.gradio_page import Page
 from rag_faq.interfaces.http.access import page_login
-from rag_faq.interfaces.page.texts import Texts, load_catalogue, load_texts
+from rag_faq.interfaces.page.texts import FALLBACK, Texts, load_catalogue
 from rag_faq.settings import Settings
 
 # The page asks nobody but this server, whatever a document or a model may write. Gradio needs scripts in the page.
@@ -37,75 +29,21 @@ _HEADERS = {
 }
 
 
-def build_app(chatbot: FaqChatbot, settings: Settings) -> gr.Blocks:
-    """The page over one chatbot. Serve it with `launch`, which also brings its looks."""
-    return Page(chatbot, settings, load_catalogue()).blocks
-
-
-def launch(chatbot: FaqChatbot, settings: Settings, port: int) -> None:
-    """Serve the page on the settings' host until interrupted."""
-    with suppress(KeyboardInterrupt):  # uvicorn hands it on once everything is closed
-        _server(chatbot, settings, port).run()
-
-
-@contextmanager
-def running(chatbot: FaqChatbot, settings: Settings) -> Iterator[str]:
-    """Serve the page in the background on a free port of this machine: gives its address, and ends with the block."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        server = _server(chatbot, settings, port)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="page")
-        thread.start()
-        try:
-            while not server.started and thread.is_alive():
-                time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-class _Server(uvicorn.Server):
-    """Says where the page is once it is there."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and not sockets:
-            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-            sys.stderr.write(f"rag-faq: the page is at http://{host}:{self.config.port} (Ctrl-C ends it)\n")
-
-
-def _not_cut_off(record: logging.LogRecord) -> bool:
-    """False for complaints that connections were cut off: at the end those of every page that is still open are."""
-    kind = record.exc_info[0] if record.exc_info else None
-    told = str(record.msg).startswith("Cancel %s running task") or (kind and issubclass(kind, asyncio.CancelledError))
-    return not told
-
-
-def _server(chatbot: FaqChatbot, settings: Settings, port: int) -> uvicorn.Server:
-    # The grace is short: an open page holds a connection for as long as it is open.
-    app = make_server(chatbot, settings)
-    config = uvicorn.Config(app, host=settings.host, port=port, log_level="warning", timeout_graceful_shutdown=1)
-    logging.getLogger("uvicorn.error").addFilter(_not_cut_off)
-    return _Server(config)
-
-
-def make_server(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
-    """The page as a web application, for any ASGI server."""
-    texts = load_texts()
+def make_page(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
+    """The page over one chatbot, to be mounted in the web app (`rag_faq.interfaces.http.app.page_mount`)."""
+    catalogue = load_catalogue()
     scripts = "\n".join(_part(name) for name in ("page.js", "dialogs.js", "map.js"))
-    app = FastAPI(title=texts("title"), docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title=catalogue[FALLBACK]("title"), docs_url=None, redoc_url=None, openapi_url=None)
     app.add_api_route("/alive", lambda: {"alive": True})  # the page asks when it waits for long
     gr.mount_gradio_app(
         app,
-        build_app(chatbot, settings),
+        Page(chatbot, settings, catalogue).blocks,
         path="/",
         auth=page_login(settings),
         server_name=settings.host,
         theme=_theme(),
         css="".join(_part(name) for name in ("page.css", "views.css", "feedback.css")),
-        head=f"<script>window.ragFaqTexts = {_for_script(load_catalogue())};\n{scripts}</script>",
+        head=f"<script>window.ragFaqTexts = {_for_script(catalogue)};\n{scripts}</script>",
         footer_links=[],
         run_history=False,
         ssr_mode=False,

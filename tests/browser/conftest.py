@@ -8,7 +8,8 @@ from library_faq import LibraryModel, library_chatbot
 from playwright.sync_api import Browser, Page, expect
 
 from rag_faq.feedback.store import FeedbackStore
-from rag_faq.interfaces.gradio_app import running
+from rag_faq.interfaces.http.app import page_app
+from rag_faq.interfaces.http.server import running
 from rag_faq.settings import Settings
 from scripts.browser import chromium as started
 from scripts.browser import chromium_path
@@ -46,7 +47,8 @@ def store(feedback_file: Path) -> Iterator[FeedbackStore]:
 @pytest.fixture(scope="session")
 def address(model: LibraryModel, feedback_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     chatbot = library_chatbot(tmp_path_factory.mktemp("library"), model)
-    with running(chatbot, Settings.load(feedback_file=feedback_file, admin_password=PASSWORD)) as where:
+    settings = Settings.load(feedback_file=feedback_file, admin_password=PASSWORD)
+    with running(page_app(chatbot, settings), settings) as where:
         yield where
 
 

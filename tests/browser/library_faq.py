@@ -5,6 +5,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from rag_faq.chatbot import FaqChatbot, Options
@@ -135,8 +136,11 @@ def library_chatbot(folder: Path, model: LibraryModel | None) -> FaqChatbot:
 
 
 if __name__ == "__main__":  # a server of its own, to be ended in the middle of an answer
-    from rag_faq.interfaces.gradio_app import launch
+    from rag_faq.interfaces.http.app import page_app
+    from rag_faq.interfaces.http.server import make_server
     from rag_faq.settings import Settings
 
-    with tempfile.TemporaryDirectory() as scratch:
-        launch(library_chatbot(Path(scratch), LibraryModel()), Settings.load(feedback=False), int(sys.argv[1]))
+    settings = Settings.load(feedback=False)
+    with tempfile.TemporaryDirectory() as scratch, suppress(KeyboardInterrupt):
+        app = page_app(library_chatbot(Path(scratch), LibraryModel()), settings)
+        make_server(app, settings, int(sys.argv[1])).run()

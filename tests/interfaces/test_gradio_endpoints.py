@@ -12,7 +12,8 @@ from gradio_client.exceptions import AppError
 from small_faq import pet_chatbot
 
 from rag_faq.chatbot import FaqChatbot
-from rag_faq.interfaces.gradio_app import running
+from rag_faq.interfaces.http.app import page_app
+from rag_faq.interfaces.http.server import running
 from rag_faq.interfaces.wire import answer_json, hit_json
 from rag_faq.records import Prompt
 from rag_faq.settings import Settings
@@ -33,7 +34,8 @@ def chatbot(tmp_path_factory: pytest.TempPathFactory) -> FaqChatbot:
 
 @pytest.fixture(scope="module")
 def client(chatbot: FaqChatbot) -> Iterator[Client]:
-    with running(chatbot, Settings.load(feedback=False)) as address:
+    settings = Settings.load(feedback=False)
+    with running(page_app(chatbot, settings), settings) as address:
         client = Client(address, verbose=False)
         yield client
         client.close()

@@ -14,10 +14,11 @@ import pytest
 from http_doors import ANSWER, QUESTION, PacedGenerator, events, scripted, served, settings_for, until
 from small_faq import pet_chatbot
 
-from rag_faq.errors import IndexMissingError
+from rag_faq.chatbot import FaqChatbot
+from rag_faq.errors import IndexMissingError, ServeError
 from rag_faq.interfaces import serve as serving
 from rag_faq.interfaces.http import server
-from rag_faq.interfaces.http.app import Parts, make_app, page_mount
+from rag_faq.interfaces.http.app import Parts, make_app, page_app
 from rag_faq.interfaces.http.server import running
 
 
@@ -259,9 +260,8 @@ def test_the_end_of_the_server_ends_the_answers_under_way_and_tells_those_who_wa
 def test_the_page_stands_beside_the_doors_and_asks_for_its_login(tmp_path) -> None:
     chatbot = pet_chatbot(tmp_path, scripted())
     settings = settings_for(tmp_path, page_login="owner:let me in", api_keys="key")
-    app = make_app(settings, Parts(lambda: chatbot, (page_mount(settings),)))
+    app = page_app(chatbot, settings)
     with running(app, settings) as address, httpx.Client(base_url=address, timeout=30) as client:
-        until(lambda: client.get("/readyz").status_code == 200, 60)
         assert "<html" in client.get("/").text
         assert client.get("/config").status_code == 401
         assert client.post("/login", data={"username": "owner", "password": "wrong"}).status_code == 400
@@ -273,6 +273,16 @@ def test_the_page_stands_beside_the_doors_and_asks_for_its_login(tmp_path) -> No
         statuses = [client.post("/login", data={"username": "owner", "password": "x"}).status_code for _ in range(10)]
         assert statuses.count(429) >= 2  # two of the ten tries a minute were made above
         assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_a_server_in_the_background_that_never_is_ready_is_not_handed_out(tmp_path, monkeypatch) -> None:
+    def load() -> FaqChatbot:
+        raise IndexMissingError("none")
+
+    monkeypatch.setattr(server, "_READY_S", 0.5)
+    settings = settings_for(tmp_path)
+    with pytest.raises(ServeError, match="ready"), running(make_app(settings, Parts(load)), settings):
+        pytest.fail("there is nothing to ask")
 
 
 def test_serve_raises_what_keeps_the_chatbot_from_being_loaded(tmp_path) -> None:

@@ -62,16 +62,7 @@ def server(request: pytest.FixtureRequest, chatbot: FaqChatbot) -> Iterator[Any]
         return
     settings = Settings.load(feedback=False)
     with running(make_app(settings, Parts(lambda: chatbot, (mcp_mount(settings),))), settings) as address:
-        wait_until_ready(address)
         yield f"{address}/mcp"
-
-
-def wait_until_ready(address: str) -> None:
-    for _ in range(200):
-        if httpx.get(f"{address}/readyz").status_code == 200:
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError("never ready")
 
 
 def test_three_tools_say_what_they_take_and_give(server):
@@ -224,7 +215,6 @@ def test_a_page_of_another_site_is_turned_away(chatbot: FaqChatbot):
     settings = Settings.load(feedback=False)
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     with running(make_app(settings, Parts(lambda: chatbot, (mcp_mount(settings),))), settings) as address:
-        wait_until_ready(address)
         accept = {"accept": "application/json, text/event-stream"}
         for name, value in (("origin", "https://evil.example"), ("host", "evil.example")):
             answer = httpx.post(f"{address}/mcp", json=body, headers={**accept, name: value})
@@ -234,7 +224,6 @@ def test_a_page_of_another_site_is_turned_away(chatbot: FaqChatbot):
 def test_keys_guard_the_tools_too(chatbot: FaqChatbot):
     settings = Settings.load(feedback=False, api_keys="a-key-for-the-agent")
     with running(make_app(settings, Parts(lambda: chatbot, (mcp_mount(settings),))), settings) as address:
-        wait_until_ready(address)
         assert httpx.post(f"{address}/mcp", json={}).status_code == 401
 
 

@@ -66,12 +66,17 @@ def page_mount(settings: Settings) -> Callable[[FaqChatbot], Mounted]:
     """The page, for `Parts.mounts`."""
 
     def mount(chatbot: FaqChatbot) -> Mounted:
-        from rag_faq.interfaces.gradio_app import make_server
+        from rag_faq.interfaces.gradio_app import make_page
 
-        page = make_server(chatbot, settings)
+        page = make_page(chatbot, settings)
         return Mounted("/", page, lambda: page.router.lifespan_context(page), guarded=False)
 
     return mount
+
+
+def page_app(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
+    """The web app with the page, over a chatbot that is there already. Raises what `make_app` raises."""
+    return make_app(settings, Parts(lambda: chatbot, (page_mount(settings),)))
 
 
 def make_app(settings: Settings, parts: Parts) -> FastAPI:

@@ -20,6 +20,7 @@ from rag_faq.errors import ServeError
 from rag_faq.settings import Settings
 
 HEAD_S = 20.0  # for the head of a request to be there
+_READY_S = 60.0  # for an app that runs in the background; other work may go on beside it
 _MOST_CONNECTIONS = 800  # below the 1024 open files that a process usually may have
 _GRACE_S = 1  # short: an open page holds a connection for as long as it is open
 
@@ -98,7 +99,10 @@ def make_server(app: FastAPI, settings: Settings, port: int) -> Server:
 
 @contextmanager
 def running(app: FastAPI, settings: Settings) -> Iterator[str]:
-    """Serve the app in the background on a free port of this machine: gives its address, and ends with the block."""
+    """Serve the app in the background on a free port of this machine, until the end of the block.
+
+    Gives its address once it is ready. Raises ServeError when that never comes.
+    """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -106,10 +110,11 @@ def running(app: FastAPI, settings: Settings) -> Iterator[str]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http")
         thread.start()
         try:
-            while not server.started and thread.is_alive():
+            end = time.monotonic() + _READY_S
+            while not (server.started and app.state.service.ready):
+                if not thread.is_alive() or time.monotonic() > end:
+                    raise ServeError("The server did not become ready", mend="look into the log")
                 time.sleep(0.01)
-            if not server.started:
-                raise ServeError("The server ended before it was there", mend="look into the log")
             yield f"http://127.0.0.1:{port}"
         finally:
             server.should_exit = True

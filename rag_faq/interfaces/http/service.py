@@ -55,7 +55,7 @@ class Service:
         self.settings = settings
         self.feedback = feedback
         self.line = Line(settings.max_waiting + 1)
-        self.metrics = Metrics(lambda: len(self.line), lambda: self._chatbot is not None)
+        self.metrics = Metrics(lambda: len(self.line), lambda: self.ready)
         self._chatbot: FaqChatbot | None = None
 
     def open(self, chatbot: FaqChatbot) -> None:
@@ -67,6 +67,11 @@ class Service:
         self.line.close()
         if self.feedback is not None:
             self.feedback.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether questions are answered yet."""
+        return self._chatbot is not None
 
     @property
     def chatbot(self) -> FaqChatbot:
