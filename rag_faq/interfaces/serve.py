@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from rag_faq.errors import RagFaqError, ServeError
+from rag_faq.errors import ServeError
 from rag_faq.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def serve(settings: Settings) -> None:
     from rag_faq.interfaces.http.server import make_server
 
     loaded: list[FaqChatbot] = []
-    failures: list[RagFaqError] = []
+    failures: list[BaseException] = []
 
     def load() -> FaqChatbot:
         from rag_faq.assembly import load_chatbot
@@ -60,7 +60,7 @@ def serve(settings: Settings) -> None:
 
         return mcp_mount(settings)(chatbot)
 
-    def failed(error: RagFaqError) -> None:
+    def failed(error: BaseException) -> None:
         failures.append(error)
         server.should_exit = True
 

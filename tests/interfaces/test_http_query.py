@@ -312,3 +312,16 @@ def test_what_cannot_be_loaded_is_handed_to_whoever_runs_the_server(tmp_path) ->
         until(lambda: told)
         assert client.get("/readyz").status_code == 503
     assert [str(error) for error in told] == ["There is no index."]
+
+
+def test_an_error_of_another_kind_is_handed_over_as_well(tmp_path, chatbot) -> None:
+    told: list[BaseException] = []
+
+    def page(_):
+        raise ImportError("no such page")
+
+    app = make_app(settings_for(tmp_path), Parts(lambda: chatbot, (page,), told.append))
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        until(lambda: told)
+        assert client.get("/readyz").status_code == 503
+    assert [str(error) for error in told] == ["no such page"]

@@ -14,6 +14,7 @@ import pytest
 from http_doors import ANSWER, QUESTION, PacedGenerator, events, scripted, served, settings_for, until
 from small_faq import pet_chatbot
 
+from rag_faq import assembly
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.errors import IndexMissingError, ServeError
 from rag_faq.interfaces import serve as serving
@@ -289,6 +290,15 @@ def test_serve_raises_what_keeps_the_chatbot_from_being_loaded(tmp_path) -> None
     settings = settings_for(tmp_path, port=0, index=tmp_path / "none")
     with pytest.raises(IndexMissingError):
         serving.serve(settings)
+
+
+def test_serve_ends_with_an_error_of_any_kind(tmp_path, monkeypatch) -> None:
+    def load(_: object) -> FaqChatbot:
+        raise ImportError("no such library")
+
+    monkeypatch.setattr(assembly, "load_chatbot", load)
+    with pytest.raises(ImportError, match="no such library"):
+        serving.serve(settings_for(tmp_path, port=0))
 
 
 def test_the_stream_of_a_real_connection_ends_with_the_answer(address) -> None:

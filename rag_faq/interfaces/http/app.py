@@ -15,7 +15,6 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag_faq.chatbot import FaqChatbot
-from rag_faq.errors import RagFaqError
 from rag_faq.feedback.store import open_feedback
 from rag_faq.interfaces.http.access import Keys, host_names, page_login
 from rag_faq.interfaces.http.browse import browse_routes
@@ -59,7 +58,8 @@ class Parts:
 
     load: Callable[[], FaqChatbot]
     mounts: tuple[Callable[[FaqChatbot], Mounted], ...] = ()
-    failed: Callable[[RagFaqError], None] = field(default=lambda error: log.error("%s", error))
+    # Told of whatever keeps it from being loaded: nobody else hears of an error in there before the server ends.
+    failed: Callable[[BaseException], None] = field(default=lambda error: log.error("%s", error, exc_info=error))
 
 
 def page_mount(settings: Settings) -> Callable[[FaqChatbot], Mounted]:
@@ -92,11 +92,12 @@ def make_app(settings: Settings, parts: Parts) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         ending = asyncio.Event()
         load = asyncio.create_task(_load(service, parts, elsewhere, ending))
+        load.add_done_callback(lambda ended: _tell(ended, parts.failed))
         try:
             yield
         finally:
             ending.set()
-            await load
+            await asyncio.wait([load])
             await asyncio.to_thread(service.close)
 
     app = FastAPI(
@@ -184,17 +185,18 @@ def _is_door(path: str) -> bool:
 async def _load(service: Service, parts: Parts, elsewhere: _Elsewhere, ending: asyncio.Event) -> None:
     """Load, mount, and keep what is mounted running until the end."""
     async with AsyncExitStack() as running:
-        try:
-            chatbot = await asyncio.to_thread(parts.load)
-            mounted = [await asyncio.to_thread(mount, chatbot) for mount in parts.mounts]
-        except RagFaqError as error:
-            parts.failed(error)
-            return
+        chatbot = await asyncio.to_thread(parts.load)
+        mounted = [await asyncio.to_thread(mount, chatbot) for mount in parts.mounts]
         for one in mounted:
             await running.enter_async_context(one.lifespan())
         elsewhere.mounted, elsewhere.pending = tuple(mounted), False
         service.open(chatbot)
         await ending.wait()
+
+
+def _tell(ended: asyncio.Task[None], failed: Callable[[BaseException], None]) -> None:
+    if not ended.cancelled() and (error := ended.exception()):
+        failed(error)
 
 
 def _version() -> str:
