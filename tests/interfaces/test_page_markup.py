@@ -29,6 +29,8 @@ from rag_faq.interfaces.page.markup import Insert, Span, plain, render
         ("1. a\n- b", '<ol><li dir="auto">a</li></ol><ul><li dir="auto">b</li></ul>'),
         ("Text:\n- a", '<p dir="auto">Text:</p><ul><li dir="auto">a</li></ul>'),
         ("```\na < **b**\n\nc\n```", '<pre tabindex="0"><code>a &lt; **b**\n\nc</code></pre>'),
+        ("```sh\nls\n```sh\n```\nx", '<pre tabindex="0"><code>sh\nls\n```sh</code></pre><p dir="auto">x</p>'),
+        ("```ls```\nx", '<p dir="auto">``<code>ls</code>``<br>x</p>'),
     ],
 )
 def test_a_small_part_of_markdown_is_understood(text: str, html: str) -> None:

@@ -15,7 +15,8 @@ from typing import Literal
 
 _ITEM = re.compile(r"(?P<indent>[ \t]*)(?P<mark>[-*+•]|\d{1,3}[.)])[ \t]+(?=\S)")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(?=\S)")
-_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+# Up to the words beside it, which may begin a fence and not end one (CommonMark 0.31.2, 4.5).
+_FENCE = re.compile(r"[ \t]*(?:`{3,}(?=[^`]*$)|~{3,})[ \t]*")
 _STYLES = (
     (re.compile(r"`([^`\n]{1,400})`"), "code", 1),
     (re.compile(r"\*\*(?=\S)([^\n]{1,400}?)(?<=\S)\*\*"), "strong", 2),
@@ -75,8 +76,13 @@ def _parse(text: str) -> list[_Block]:
     fenced = fresh = False
     for start, end in _lines(text):
         line = text[start:end]
-        if _FENCE.match(line):
+        fence = _FENCE.match(line)
+        beside = line[fence.end() :].strip() if fence else ""
+        if fence and not (fenced and beside):
             fenced, fresh = not fenced, True
+            if beside:  # most often the name of a language, but nothing of a text gets lost
+                _extend(blocks, "code", (start + fence.end(), end), fresh)
+                fresh = False
         elif fenced:
             _extend(blocks, "code", (start, end), fresh)
             fresh = False
