@@ -10,13 +10,13 @@ Both answers are greedy and must be equal.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.report import finish_as_json
 from rag_faq.corpus.reader import read_corpus
 from rag_faq.generation.engine import LlamaEngine
 from rag_faq.generation.generator import Sampling
@@ -65,13 +65,18 @@ def source(entry: FaqEntry) -> Source:
     return Source(number=1, entry=entry, text=entry.answer, score=1.0)
 
 
+def fill(engine: LlamaEngine, entries: Sequence[FaqEntry]) -> float:
+    """Fill the entries' states, and wait for that. Seconds that it took."""
+    engine.warm([prefix_prompt([source(entry)]) for entry in entries])
+    start = time.perf_counter()
+    while not engine.idle:
+        time.sleep(0.02)
+    return time.perf_counter() - start
+
+
 def compare(cold: LlamaEngine, keeping: LlamaEngine, entries: Sequence[FaqEntry], tokens: int) -> dict[str, object]:
     """Both engines in turn over the entries; medians."""
-    keeping.warm([prefix_prompt([source(entry)]) for entry in entries])
-    start = time.perf_counter()
-    while not keeping.idle:
-        time.sleep(0.02)
-    filled = time.perf_counter() - start
+    filled = fill(keeping, entries)
     prompts = [answer_prompt(entry.question, [source(entry)]) for entry in entries]
     pairs = [(run(cold, prompt, tokens), run(keeping, prompt, tokens)) for prompt in prompts]
     colds, kepts = [list(side) for side in zip(*pairs, strict=True)]
@@ -94,27 +99,30 @@ def compare(cold: LlamaEngine, keeping: LlamaEngine, entries: Sequence[FaqEntry]
     }
 
 
+def options_of(about: str | None, settings: Settings, *numbers: tuple[str, int]) -> argparse.Namespace:
+    """The command's options: a model, a file for the result, and `numbers` as (name, default)."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--llm", default=settings.llm)
+    for name, default in numbers:
+        parser.add_argument(name, type=int, default=default)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
 def main() -> None:
     """Read the arguments, run, print."""
     settings = Settings.load()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--llm", default=settings.llm)
-    parser.add_argument("--entries", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=32)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = resolve(arguments.llm, "llm", models_folder(settings.models))
-    entries = read_corpus(settings.corpus).entries[: arguments.entries]
+    options = options_of(__doc__, settings, ("--entries", 5), ("--tokens", 32))
+    found = resolve(options.llm, "llm", models_folder(settings.models))
+    entries = read_corpus(settings.corpus).entries[: options.entries]
     cold = LlamaEngine.load(found.path, sha256=found.sha256, name=found.name, state_budget_bytes=0)
     keeping = LlamaEngine.load(found.path, sha256=found.sha256, name=found.name)
     try:
-        result = json.dumps(compare(cold, keeping, entries, arguments.tokens), indent=2)
+        result = compare(cold, keeping, entries, options.tokens)
     finally:
         cold.close()
         keeping.close()
-    print(result)
-    if arguments.json:
-        arguments.json.write_text(result + "\n", encoding="utf-8")
+    finish_as_json(result, options.json)
 
 
 if __name__ == "__main__":

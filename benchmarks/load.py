@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import re
 import subprocess
 import sys
@@ -24,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import numpy as np
 
+from benchmarks.report import finish_as_json, percentile
 from rag_faq.corpus.reader import read_corpus
 from rag_faq.interfaces.serve import free_port
 from rag_faq.settings import Settings
@@ -81,8 +80,8 @@ def summary(visits: Sequence[Visit]) -> dict[str, object]:
         if not seconds:
             return None
         return {
-            "p50_s": round(float(np.percentile(seconds, 50)), 3),
-            "p99_s": round(float(np.percentile(seconds, 99)), 3),
+            "p50_s": round(percentile(seconds, 0.5), 3),
+            "p99_s": round(percentile(seconds, 0.99), 3),
         }
 
     def count(result: str) -> int:
@@ -165,10 +164,7 @@ def main() -> int:
             rounds.append(summary(asyncio.run(round_of(address, questions, patient=arguments.patient))))
             memory.append(resident_mb(process.pid))
     result = {"model": arguments.model, "max_waiting": arguments.waiting, "rounds": rounds, "resident_mb": memory}
-    text = json.dumps(result, indent=2)
-    print(text)
-    if arguments.json:
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    finish_as_json(result, arguments.json)
     return int(any(each["lost"] for each in rounds))
 
 

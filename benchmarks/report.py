@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
@@ -149,7 +149,18 @@ def arguments(about: str | None, *more: tuple[str, dict[str, Any]]) -> argparse.
 def finish(report: Report, options: argparse.Namespace) -> None:
     """Print the figures, and write the files that were asked for."""
     print(report.to_text())
-    for path, text in ((options.json, report.to_json() + "\n"), (options.svg, report.to_svg())):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    _write(options.json, report.to_json() + "\n")
+    _write(options.svg, report.to_svg())
+
+
+def finish_as_json(result: Mapping[str, object], path: Path | None) -> None:
+    """Print a result that has no figures to be reached, and write it to the file that was asked for, if one was."""
+    text = json.dumps(result, indent=2)
+    print(text)
+    _write(path, text + "\n")
+
+
+def _write(path: Path | None, text: str) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

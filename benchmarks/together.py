@@ -10,23 +10,22 @@ written in company must be what is written alone.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
+from benchmarks.first_word import fill, options_of, source
+from benchmarks.report import finish_as_json
 from rag_faq.corpus.reader import read_corpus
 from rag_faq.generation.engine import LlamaEngine
 from rag_faq.generation.generator import Sampling
-from rag_faq.generation.prompt import answer_prompt, gate_prompt, prefix_prompt
+from rag_faq.generation.prompt import answer_prompt, gate_prompt
 from rag_faq.models.cache import models_folder
 from rag_faq.models.resolve import resolve
-from rag_faq.records import FaqEntry, Prompt, Source
+from rag_faq.records import FaqEntry, Prompt
 from rag_faq.settings import Settings
 
 CROWDS = (1, 2, 4)
@@ -97,16 +96,9 @@ def newcomer_s(engine: LlamaEngine, entry: FaqEntry, question: str) -> float:
     return first
 
 
-def source(entry: FaqEntry) -> Source:
-    """The whole entry."""
-    return Source(number=1, entry=entry, text=entry.answer, score=1.0)
-
-
 def measure(engine: LlamaEngine, entries: Sequence[FaqEntry], tokens: int, rounds: int) -> dict[str, object]:
     """All of it, in turn; medians over the rounds."""
-    engine.warm([prefix_prompt([source(entry)]) for entry in entries])
-    while not engine.idle:
-        time.sleep(0.02)
+    fill(engine, entries)
     prompts = [answer_prompt(LONG + entry.question, [source(entry)]) for entry in entries]
     alone = [Read(engine, prompt, tokens) for prompt in prompts]
     for read in alone:
@@ -146,22 +138,15 @@ def measure(engine: LlamaEngine, entries: Sequence[FaqEntry], tokens: int, round
 def main() -> None:
     """Read the arguments, run, print."""
     settings = Settings.load()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--llm", default=settings.llm)
-    parser.add_argument("--tokens", type=int, default=96)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = resolve(arguments.llm, "llm", models_folder(settings.models))
+    options = options_of(__doc__, settings, ("--tokens", 96), ("--rounds", 3))
+    found = resolve(options.llm, "llm", models_folder(settings.models))
     entries = read_corpus(settings.corpus).entries[: max(CROWDS) + 1]
     engine = LlamaEngine.load(found.path, sha256=found.sha256, name=found.name, parallel=max(CROWDS))
     try:
-        result = json.dumps(measure(engine, entries, arguments.tokens, arguments.rounds), indent=2)
+        result = measure(engine, entries, options.tokens, options.rounds)
     finally:
         engine.close()
-    print(result)
-    if arguments.json:
-        arguments.json.write_text(result + "\n", encoding="utf-8")
+    finish_as_json(result, options.json)
 
 
 if __name__ == "__main__":
