@@ -113,7 +113,7 @@ class LlamaEngine:
         file = read_gguf(path)
         found = gpus() if gpu_layers != 0 else ()
         if not found:
-            _check_memory(file, context_tokens)
+            check_memory(file, context_tokens)
         layout = Layout(context_tokens=context_tokens, threads=threads or usable_cores(), repack=repack)
         model, layers, device = _open(file, layout, gpu_layers, found)
         template = ChatTemplate(model.chat_template(), bos=model.mark("bos"), eos=model.mark("eos"))
@@ -225,7 +225,7 @@ def _open(file: GgufFile, layout: Layout, gpu_layers: int | None, found: Sequenc
     return LlamaModel(file.path, layout), 0, "cpu"
 
 
-def _check_memory(file: GgufFile, context_tokens: int) -> None:
+def check_memory(file: GgufFile, context_tokens: int) -> None:
     """Raises EngineError when weights and context are more than what is left: llama.cpp would end the process."""
     memory = file.memory(context_tokens) + _WORK_BYTES
     # The file is mapped, and most weights are arranged anew beside it: both take addresses, one of them memory.

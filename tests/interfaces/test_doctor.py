@@ -164,6 +164,13 @@ def test_no_language_model_is_fine_when_none_is_wanted(tmp_path: Path) -> None:
     assert stores.weights(Settings(models=tmp_path, llm="none"))[0][1].level == "ok"
 
 
+@pytest.mark.weights
+def test_a_model_that_the_engine_will_find_too_large_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag_faq.generation.engine.available_memory", lambda: 200 * 2**20)
+    found, _ = stores.weights(Settings(llm="smollm2-135m-instruct-q4_1", context_tokens=512))
+    assert (found[-1].level, found[-1].text[-39:]) == ("problem", "233 MiB of memory, and 200 MiB are left")
+
+
 def test_a_missing_index_and_a_missing_corpus_are_problems(tmp_path: Path) -> None:
     document = tmp_path / "pets.md"
     document.write_text("## 1. What do cats eat?\n\nFish.\n", encoding="utf-8")

@@ -6,16 +6,14 @@ import socket
 from pathlib import Path
 
 from rag_faq.errors import CorpusError, EngineError, IndexFolderError, ModelError, ServeError, UnknownModelError
+from rag_faq.generation.engine import check_memory
 from rag_faq.generation.gguf import read_gguf
-from rag_faq.generation.hardware import available_memory
 from rag_faq.interfaces.doctor.findings import Finding, from_error, ok
 from rag_faq.interfaces.serve import free_port
 from rag_faq.models.cache import ModelCache, models_folder
 from rag_faq.models.catalog import ModelRole
 from rag_faq.models.resolve import ResolvedModel, find, resolve
 from rag_faq.settings import Settings
-
-_GIB = 2**30
 
 
 def weights(settings: Settings, *, full: bool = False) -> tuple[list[Finding], int]:
@@ -62,17 +60,14 @@ def _size(name: str) -> int:
 
 
 def _memory(found: ResolvedModel, settings: Settings) -> list[Finding]:
-    """Whether the model fits into what is free."""
+    """Whether the model fits into what is free, as the engine will ask too."""
     try:
-        needed = read_gguf(found.path).memory(settings.context_tokens)
+        file = read_gguf(found.path)
+        if not settings.gpu_layers:
+            check_memory(file, settings.context_tokens)
     except EngineError as error:
         return [from_error("weights", error)]
-    free = available_memory()
-    if free is None or needed <= free or settings.gpu_layers:
-        return []
-    text = f"{found.name} with {settings.context_tokens} tokens of context takes {needed / _GIB:.1f} GiB of memory, and"
-    mend = "close other programs, name a smaller model in the setting llm, or lower context_tokens"
-    return [Finding("weights", "problem", f"{text} {free / _GIB:.1f} GiB are free", mend)]
+    return []
 
 
 def index(settings: Settings) -> list[Finding]:
