@@ -12,14 +12,13 @@ from gradio.events import api
 
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.errors import RagFaqError
-from rag_faq.interfaces.wire import answer_json, hit_json
+from rag_faq.interfaces.wire import MOST_HITS, answer_json, hits_json
 from rag_faq.records import History
 from rag_faq.settings import Settings
 
 T = TypeVar("T")
 
 _MOST_TURNS = 200
-_MOST_HITS = 10
 _AT_ONCE = 4  # the model itself takes one question after the other
 _ROLES = ("user", "assistant")
 
@@ -44,15 +43,14 @@ def add_endpoints(chatbot: FaqChatbot, settings: Settings) -> None:
         return {"question": answer.question, **answer_json(answer)}
 
     async def search(query: str, limit: int = 5) -> dict[str, Any]:
-        if not 1 <= limit <= _MOST_HITS:
-            raise gr.Error(f"limit is {limit}; it goes from 1 to {_MOST_HITS}.", print_exception=False)
+        if not 1 <= limit <= MOST_HITS:
+            raise gr.Error(f"limit is {limit}; it goes from 1 to {MOST_HITS}.", print_exception=False)
         if len(query) > settings.max_question_chars:
             raise gr.Error(
                 f"query is {len(query):,} characters long; the most is {settings.max_question_chars:,}.",
                 print_exception=False,
             )
-        searched, hits = await _in_thread(lambda _: chatbot.find(query))
-        return {"searched": searched, "hits": [hit_json(hit) for hit in hits[:limit]]}
+        return hits_json(*await _in_thread(lambda _: chatbot.find(query)), limit)
 
     api(ask, api_name="ask", api_description=_ASK, concurrency_limit=_AT_ONCE)
     api(search, api_name="search", api_description=_SEARCH, concurrency_limit=_AT_ONCE)

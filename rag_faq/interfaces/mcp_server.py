@@ -23,7 +23,7 @@ from rag_faq.errors import RagFaqError
 from rag_faq.interfaces.http.access import host_names
 from rag_faq.interfaces.http.app import Mounted
 from rag_faq.interfaces.http.schemas import CitationShown, EntryShown, HitShown, RelatedShown, SourceShown
-from rag_faq.interfaces.wire import answer_json, entry_json, hit_json
+from rag_faq.interfaces.wire import MOST_HITS, answer_json, entry_json, hits_json
 from rag_faq.records import Answer, Outcome
 from rag_faq.settings import Settings
 
@@ -35,7 +35,6 @@ T = TypeVar("T")
 PATH = "/mcp"
 _AT_ONCE = 4  # calls that are worked on; the model itself takes one after the other
 _STDIO_WAITING = 1000  # one client: it decides itself how much it asks
-_MOST_HITS = 10
 _READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 
 _INSTRUCTIONS = (
@@ -143,14 +142,13 @@ def make_mcp(chatbot: Callable[[], FaqChatbot], most_waiting: int = 32) -> MCPSe
     @server.tool(title="Search the FAQ", description=_SEARCH, annotations=_READS)
     async def search_faq(
         query: Annotated[str, Field(description="A question, or words.", min_length=1)],
-        limit: Annotated[int, Field(description="The most entries to give.", ge=1, le=_MOST_HITS)] = 5,
+        limit: Annotated[int, Field(description="The most entries to give.", ge=1, le=MOST_HITS)] = 5,
     ) -> Annotated[CallToolResult, FaqHits]:
         def find(bot: FaqChatbot, _: Event) -> FaqHits:
             most = bot.options.max_question_chars
             if len(query) > most:
                 raise ToolError(f"The query is {len(query):,} characters long; the most is {most:,}.")
-            searched, hits = bot.find(query)
-            return FaqHits.model_validate({"searched": searched, "hits": [hit_json(hit) for hit in hits[:limit]]})
+            return FaqHits.model_validate(hits_json(*bot.find(query), limit))
 
         found = await run(find)
         lines = [f"{hit.rank}. Entry {hit.entry}: {hit.question}\n{hit.matched}" for hit in found.hits]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from rag_faq.records import Answer, FaqEntry, Hit, Source, SourcesFound
+
+MOST_HITS: Final = 10  # that a search gives: the chatbot looks no further
 
 
 def source_json(source: Source) -> dict[str, Any]:
@@ -36,6 +39,11 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "score": round(hit.score, 4),
         "matched": hit.chunk.text,
     }
+
+
+def hits_json(searched: str, hits: Sequence[Hit], limit: int) -> dict[str, Any]:
+    """What a search gave, best first: the question as it was understood, and at most `limit` entries."""
+    return {"searched": searched, "hits": [hit_json(hit) for hit in hits[:limit]]}
 
 
 def entry_json(entry: FaqEntry, *, whole: bool = True) -> dict[str, Any]:

@@ -13,10 +13,8 @@ from rag_faq.interfaces.http.line import Job
 from rag_faq.interfaces.http.problems import RefusalError, closing
 from rag_faq.interfaces.http.schemas import Entries, EntryShown, Found
 from rag_faq.interfaces.http.service import Service
-from rag_faq.interfaces.wire import entry_json, hit_json
+from rag_faq.interfaces.wire import MOST_HITS, entry_json, hits_json
 from rag_faq.records import Hit
-
-_MOST_FOUND = 10  # the chatbot looks no further
 
 Hits = tuple[str, tuple[Hit, ...]]
 
@@ -27,7 +25,7 @@ class SearchQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     q: str = Field(min_length=1, description="A question, or words.", examples=["What do cats eat?"])
-    limit: int = Field(5, ge=1, le=_MOST_FOUND)
+    limit: int = Field(5, ge=1, le=MOST_HITS)
 
 
 class EntriesQuery(BaseModel):
@@ -61,8 +59,7 @@ def browse_routes(service: Service) -> APIRouter:
             raise RefusalError(422, f"q is {len(asked.q):,} characters long", expected=f"{most:,} at the most")
         # A question in another language is put into the FAQ's by the model: it waits in line as the others do.
         job = service.line.start(lambda _: _one(chatbot.find(asked.q)))
-        searched, hits = await _only(job)
-        return {"searched": searched, "hits": [hit_json(hit) for hit in hits[: asked.limit]]}
+        return hits_json(*await _only(job), asked.limit)
 
     @router.get("/entries", response_model=Entries, responses=refusals(401, 422, 429, 503), summary="All entries")
     async def entries(asked: Annotated[EntriesQuery, Query()]) -> dict[str, Any]:
