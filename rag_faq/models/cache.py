@@ -19,6 +19,7 @@ import platformdirs
 
 from rag_faq.errors import DiskError
 from rag_faq.models.catalog import CatalogModel, ModelFile
+from rag_faq.models.disk import sync_folder
 
 State: TypeAlias = Literal["missing", "altered"]
 
@@ -164,7 +165,7 @@ class ModelCache:
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())
         part.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         _write(record, known | {file.path: _Known(sha256, _Fingerprint.of(target))})
 
     def sha256_of_own(self, path: Path) -> str:
@@ -228,14 +229,3 @@ def _write(record: Path, known: dict[str, _Known], *, must: bool = False) -> Non
         part.unlink(missing_ok=True)
         if must:
             raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the platform can (Windows cannot open a folder)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

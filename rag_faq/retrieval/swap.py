@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rag_faq.errors import DiskError
+from rag_faq.models.disk import sync_folder
 
 _AT_FDCWD = -100  # Linux: a relative path is taken from the working folder
 _RENAME_EXCHANGE = 2  # Linux; RENAME_SWAP has the same value on macOS
@@ -100,17 +101,6 @@ def _exchange(one: Path, other: Path) -> bool:
     if code in _UNSUPPORTED:
         return False
     raise OSError(code, os.strerror(code), str(other))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last through a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def sync_tree(folder: Path) -> None:
