@@ -100,12 +100,18 @@ def test_killed_just_before_a_step(folder, way, step, count):
     check(folder)
 
 
-def test_killed_at_ten_moments(folder):
+def seconds_of_a_build(folder):
+    build_index(folder, ENTRIES, CHUNKS, embedder(), corpus_files=CORPUS, repairs={})
     process = start(folder)
     assert process.stdout.readline() == "ready\n"
     begun = time.monotonic()
     assert process.communicate(timeout=200)[0] == "done\n"
-    whole = time.monotonic() - begun
+    return time.monotonic() - begun
+
+
+def test_killed_at_ten_moments(folder):
+    # The quickest of three: on a busy machine a single one may be so slow that the later ones end before their moment.
+    whole = min(seconds_of_a_build(folder) for _ in range(3))
     killed = 0
     for moment in range(10):
         build_index(folder, ENTRIES, CHUNKS, embedder(), corpus_files=CORPUS, repairs={})
