@@ -15,7 +15,7 @@ from rag_faq.generation.voice import AUTHOR, speaks_as_author
 from rag_faq.grounding.clean import clean
 from rag_faq.grounding.sentences import list_marker, split_sentences
 from rag_faq.grounding.verify import Support
-from rag_faq.grounding.words import content, tokens
+from rag_faq.grounding.words import content_stems
 from rag_faq.records import Citation, Source, UnsupportedSentence
 
 NO_SOURCE = "there is no source"
@@ -99,8 +99,8 @@ class _AnswerTo:
     verifier: Checks
     asked: str
 
-    def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
-        return self.verifier.check(sentence, source_text, question, asked or self.asked)
+    def check(self, sentence: str, source_text: str, question: str) -> Support:
+        return self.verifier.check(sentence, source_text, question, self.asked)
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
         return self.verifier.foreign(text, source_text, question)
@@ -112,9 +112,9 @@ def ground(text: str, sources: Sequence[Source], verifier: Checks, asked: str = 
     A lead-in ("The challenges are:") stays, uncited, while something that it leads in stays. Numbered lists are
     numbered afresh. The spans of the citations are those of the sentences in the new text, without their [n].
     """
-    verifier = _AnswerTo(verifier, asked)
-    pieces = _in_its_own_words([_checked(piece, sources, verifier) for piece in _pieces(clean(text))])
-    pieces = _with_lead_ins(pieces, sources, verifier)
+    checks = _AnswerTo(verifier, asked)
+    pieces = _in_its_own_words([_checked(piece, sources, checks) for piece in _pieces(clean(text))])
+    pieces = _with_lead_ins(pieces, sources, checks)
     written, citations = _written(pieces)
     left_out = tuple(
         UnsupportedSentence(p.left_out or p.body, p.reason or CUT_OFF) for p in pieces if p.left_out or not p.kept
@@ -135,7 +135,7 @@ def _pieces(text: str) -> list[_Piece]:
     return found
 
 
-def _checked(piece: _Piece, sources: Sequence[Source], verifier: Checks) -> _Piece:
+def _checked(piece: _Piece, sources: Sequence[Source], verifier: _AnswerTo) -> _Piece:
     if piece.leads_in or _BARE_REPLY.fullmatch(piece.body):
         return piece
     if not sources:
@@ -149,7 +149,7 @@ def _checked(piece: _Piece, sources: Sequence[Source], verifier: Checks) -> _Pie
     return _trimmed(piece, sources, verifier) or replace(piece, reason=support.reason, nearest=(best, support))
 
 
-def _trimmed(piece: _Piece, sources: Sequence[Source], verifier: Checks) -> _Piece | None:
+def _trimmed(piece: _Piece, sources: Sequence[Source], verifier: _AnswerTo) -> _Piece | None:
     """The piece without what a small model likes to put round a fact, if what remains is supported.
 
     That is an explanation at the end ("…, which can help doctors") and an echo of the question at the beginning ("To
@@ -188,8 +188,8 @@ def _in_its_own_words(pieces: Sequence[_Piece]) -> list[_Piece]:
 
 def _takes_over(sentence: str, quote: str) -> bool:
     """True when the sentence has most of the quote's content words, and not just a few."""
-    wanted = {token.stem for token in content(tokens(quote))}
-    shared = wanted & {token.stem for token in content(tokens(sentence))}
+    wanted = content_stems(quote)
+    shared = wanted & content_stems(sentence)
     return len(shared) >= _FEWEST_TAKEN and len(shared) >= _MOST_OF_IT * len(wanted)
 
 
@@ -214,12 +214,14 @@ def _shorter(sentence: str) -> Iterator[tuple[str, str]]:
                 yield f"{kept[: addition.start()]}.", kept[addition.end() :]
 
 
-def _best(sentence: str, sources: Sequence[Source], verifier: Checks) -> tuple[Source, Support]:
+def _best(sentence: str, sources: Sequence[Source], verifier: _AnswerTo) -> tuple[Source, Support]:
     checked = [(s, verifier.check(sentence, s.text, s.entry.question)) for s in sources]
     return max(checked, key=lambda pair: (pair[1].supported, pair[1].score, -pair[0].number))
 
 
-def _joint_supports(sentence: str, sources: Sequence[Source], verifier: Checks) -> tuple[tuple[Source, Support], ...]:
+def _joint_supports(
+    sentence: str, sources: Sequence[Source], verifier: _AnswerTo
+) -> tuple[tuple[Source, Support], ...]:
     """The sources of a sentence in two halves, each borne out by a source of its own; () when it cannot be so cut."""
     for joint in _JOINT.finditer(sentence):
         halves = sentence[: joint.start()], sentence[joint.end() :]
@@ -232,7 +234,7 @@ def _joint_supports(sentence: str, sources: Sequence[Source], verifier: Checks) 
     return ()
 
 
-def _with_lead_ins(pieces: list[_Piece], sources: Sequence[Source], verifier: Checks) -> list[_Piece]:
+def _with_lead_ins(pieces: list[_Piece], sources: Sequence[Source], verifier: _AnswerTo) -> list[_Piece]:
     """Decide on lead-ins and bare replies from the last to the first, since one lead-in may announce another."""
     pieces = list(pieces)
     for place in range(len(pieces) - 1, -1, -1):

@@ -14,13 +14,18 @@ _REACH = 4  # content words after a negation that it is taken to deny
 _PREFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "mis", "de")
 
 
-def missing_numbers(items: Sequence[Token], view: SourceView) -> str:
+def foreign(items: Sequence[Token], view: SourceView) -> str:
+    """The objection to a number or name that the source does not have, or ""."""
+    joined = _joined(items, view)
+    return _missing_number(items, view, joined) or _missing_name(items, view, joined)
+
+
+def _missing_number(items: Sequence[Token], view: SourceView, joined: frozenset[Token]) -> str:
     """The objection to a number that the source does not have.
 
     A small number that counts the source's own paragraphs or list lines is no such number.
     """
     known = {t.stem for unit in (view.question, *view.units) for t in unit.tokens if t.kind == "number"}
-    joined = _joined(items, _names(view))
     blocks = len({unit.block for unit in view.units})
     for token in items:
         if token.kind != "number" or token.stem in known or token in joined:
@@ -30,12 +35,11 @@ def missing_numbers(items: Sequence[Token], view: SourceView) -> str:
     return ""
 
 
-def missing_names(items: Sequence[Token], view: SourceView) -> str:
+def _missing_name(items: Sequence[Token], view: SourceView, joined: frozenset[Token]) -> str:
     """The objection to a name that the source does not have, in any spelling, as its initials or as its long form."""
     stems = stems_of(view.question.tokens).union(*(stems_of(unit.tokens) for unit in view.units))
     initials = _initials(view.question.tokens).union(*(_initials(unit.tokens) for unit in view.units))
     spelled = _initials(items) & stems
-    joined = _joined(items, _names(view))
     for token in items:
         if token.kind != "name" or token.stem in stems or token.stem in initials or token in joined:
             continue
@@ -49,14 +53,10 @@ def missing_names(items: Sequence[Token], view: SourceView) -> str:
     return ""
 
 
-def _names(view: SourceView) -> frozenset[str]:
-    return frozenset(t.stem for unit in (view.question, *view.units) for t in unit.tokens if t.kind == "name")
-
-
-def _joined(items: Sequence[Token], names: frozenset[str]) -> frozenset[Token]:
+def _joined(items: Sequence[Token], view: SourceView) -> frozenset[Token]:
     """A name and the number after it, where the source writes both as one name: "GPT 3" for "GPT-3"."""
-    pairs = pairwise(items)
-    found = (pair for pair in pairs if pair[1].kind == "number" and pair[0].stem + pair[1].stem in names)
+    names = {t.stem for unit in (view.question, *view.units) for t in unit.tokens if t.kind == "name"}
+    found = (pair for pair in pairwise(items) if pair[1].kind == "number" and pair[0].stem + pair[1].stem in names)
     return frozenset(token for pair in found for token in pair)
 
 

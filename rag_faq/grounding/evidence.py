@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_faq.grounding.binding import binding, copied
-from rag_faq.grounding.conflicts import antonym_conflict, missing_names, missing_numbers, negation_conflict
+from rag_faq.grounding.conflicts import antonym_conflict, foreign, negation_conflict
 from rag_faq.grounding.matching import HELD, Match, Stems, match_words, share, window_shares
 from rag_faq.grounding.sentences import Span
 from rag_faq.grounding.units import SourceView, WordVectors, best_cosine, clauses
@@ -127,7 +127,7 @@ def _objection(
     view: SourceView,
     stems: Stems,
 ) -> str:
-    objection = missing_numbers(items, view) or missing_names(items, view)
+    objection = foreign(items, view)
     for clause, found in parts:
         if objection:
             break

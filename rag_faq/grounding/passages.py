@@ -11,13 +11,12 @@ from dataclasses import replace
 
 from rag_faq.generation.voice import AUTHOR, speaks_as_author
 from rag_faq.grounding.attribute import Grounded
-from rag_faq.grounding.units import SourceReader, Unit
-from rag_faq.grounding.words import content, tokens
+from rag_faq.grounding.units import SourceReader, Unit, best_cosine, span_of
+from rag_faq.grounding.words import content_stems
 from rag_faq.records import Citation, Source
 
 _BRIEF = 45  # words: a longer answer has been through its source
 _FEWEST = 6  # words of a passage that is worth quoting
-_LONGEST = 80  # words of a passage that can be read at a glance
 _TOLD = 0.75  # share of the passage's content words from which the answer has told it already
 _NEAR = 0.3  # cosine with the question that a passage needs
 
@@ -28,44 +27,20 @@ def with_passage(grounded: Grounded, question: str, sources: Sequence[Source], r
     if not grounded.citations or words > _BRIEF:
         return grounded
     cited = {citation.number for citation in grounded.citations}
-    found = [
-        (cosine, source, units)
-        for source in sources
-        if source.number in cited
-        for cosine, units in passages(question, source, reader)
-    ]
-    if not found:
+    asked = reader.embedder.encode([question])[0]
+    views = [(source, reader.view(source.text, source.entry.question)) for source in sources if source.number in cited]
+    nearest = [(*best_cosine(asked, view.passage_vectors), source, view) for source, view in views if view.passages]
+    if not nearest:
         return grounded
-    cosine, source, units = max(found, key=lambda item: item[0])
-    text = _untold(source.text, units, grounded.text)
-    if cosine < _NEAR or _told(_span(source.text, units), grounded.text) or len(text.split()) < _FEWEST:
+    cosine, place, source, view = max(nearest, key=lambda item: item[0])
+    passage = view.passages[place]
+    text = _untold(source.text, passage, grounded.text)
+    if cosine < _NEAR or _told(span_of(source.text, passage), grounded.text) or len(text.split()) < _FEWEST:
         return grounded
     speaker = AUTHOR if speaks_as_author(text) else "The FAQ"
     lead = f'{grounded.text}\n\n{speaker} writes: "'
     citation = Citation(source.number, source.entry.id, text, len(lead), len(lead) + len(text), support=1.0)
     return replace(grounded, text=f'{lead}{text}" [{source.number}]', citations=(*grounded.citations, citation))
-
-
-def passages(question: str, source: Source, reader: SourceReader) -> list[tuple[float, list[Unit]]]:
-    """The paragraphs and list lines of a source that can be quoted, each with its cosine with the question."""
-    view = reader.view(source.text, source.entry.question)
-    blocks: dict[int, list[Unit]] = {}
-    for unit in view.units:
-        blocks.setdefault(unit.block, []).append(unit)
-    quotable = [units for units in blocks.values() if _quotable(_span(view.text, units))]
-    if not quotable:
-        return []
-    texts = [_span(view.text, units) for units in quotable]
-    vectors = reader.embedder.encode([question, *texts])  # (1 + passages, d)
-    return [(float(cosine), units) for cosine, units in zip(vectors[1:] @ vectors[0], quotable, strict=True)]
-
-
-def _quotable(text: str) -> bool:
-    return len(text.split()) <= _LONGEST and not text.rstrip("*_ ").endswith(":")
-
-
-def _span(text: str, units: Sequence[Unit]) -> str:
-    return text[units[0].span.start : units[-1].span.end] if units else ""
 
 
 def _untold(text: str, units: Sequence[Unit], told: str) -> str:
@@ -74,9 +49,9 @@ def _untold(text: str, units: Sequence[Unit], told: str) -> str:
         units = units[1:]
     while units and _told(units[-1].text, told):
         units = units[:-1]
-    return _span(text, units)
+    return span_of(text, units)
 
 
 def _told(passage: str, answer: str) -> bool:
-    wanted = {token.stem for token in content(tokens(passage))}
-    return len(wanted & {token.stem for token in content(tokens(answer))}) >= _TOLD * len(wanted)
+    wanted = content_stems(passage)
+    return len(wanted & content_stems(answer)) >= _TOLD * len(wanted)

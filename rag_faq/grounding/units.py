@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from threading import Lock
 
 import numpy as np
@@ -14,6 +15,7 @@ from rag_faq.grounding.sentences import Span, list_marker, split_sentences
 from rag_faq.grounding.words import Token, tokens
 from rag_faq.retrieval.embedder import Embedder, Vectors
 
+_LONGEST = 80  # words of a passage that can be read at a glance
 # A clause ends at these. A clause of fewer than two content words goes with the one before it.
 _CLAUSE_END = re.compile(
     r"[;:—–]\s|,\s|\s\(|\)\s?"
@@ -40,6 +42,8 @@ class SourceView:
     units: tuple[Unit, ...]
     windows: tuple[tuple[int, ...], ...]  # every unit, then every pair of neighbours, by their places in `units`
     window_vectors: Vectors  # (len(windows), d)
+    passages: tuple[tuple[Unit, ...], ...]  # its paragraphs and list lines that can be quoted, as their sentences
+    passage_vectors: Vectors  # (len(passages), d)
     words: tuple[str, ...]  # its different content words, in lower case
     word_stems: tuple[str, ...]
 
@@ -120,13 +124,17 @@ class SourceReader:
             for token in unit.tokens:
                 if token.kind in ("content", "name", "hedge"):
                     words.setdefault(token.stem, token.text.lower())
-        vectors = self.embedder.encode([unit.text for unit in units])
+        passages = tuple(block for block in _blocks(units) if _quotable(span_of(text, block)))
+        texts = [*(unit.text for unit in units), *(span_of(text, passage) for passage in passages)]
+        vectors = self.embedder.encode(texts)
         return SourceView(
             text=text,
             question=asked,
             units=units,
             windows=windows,
-            window_vectors=_with_pairs(vectors),
+            window_vectors=_with_pairs(vectors[: len(units)]),
+            passages=passages,
+            passage_vectors=vectors[len(units) :],
             words=tuple(words.values()),
             word_stems=tuple(words),
         )
@@ -157,6 +165,19 @@ def _units(text: str) -> Sequence[Unit]:
         words = text[start : span.end]
         found.append(Unit(words, Span(start, span.end), block, tokens(words)))
     return found
+
+
+def span_of(text: str, units: Sequence[Unit]) -> str:
+    """What neighbouring units of `text` span in it."""
+    return text[units[0].span.start : units[-1].span.end] if units else ""
+
+
+def _blocks(units: Sequence[Unit]) -> list[tuple[Unit, ...]]:
+    return [tuple(block) for _, block in groupby(units, key=lambda unit: unit.block)]
+
+
+def _quotable(text: str) -> bool:
+    return len(text.split()) <= _LONGEST and not text.rstrip("*_ ").endswith(":")
 
 
 def best_cosine(vector: Vectors, others: Vectors) -> tuple[float, int]:

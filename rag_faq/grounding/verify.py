@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from rag_faq.generation.gate import logit, sigmoid
-from rag_faq.grounding.conflicts import missing_names, missing_numbers
+from rag_faq.grounding.conflicts import foreign
 from rag_faq.grounding.evidence import Evidence, gather
 from rag_faq.grounding.sentences import Span
 from rag_faq.grounding.units import SourceReader
 from rag_faq.grounding.weigh import Scales, load_scales
-from rag_faq.grounding.words import content, stem, tokens
+from rag_faq.grounding.words import content_stems, stem, tokens
 from rag_faq.retrieval.embedder import Embedder
 
 # What each word that came with the question, and is not in the source, takes off a sentence's log-odds; for how many.
@@ -49,7 +49,7 @@ class Support:
 
 def _echoed(evidence: Evidence, asked: str) -> int:
     """How many words of the sentence are the user's and not the source's: a premise that was taken over, perhaps."""
-    theirs = {token.stem for token in content(tokens(asked))}
+    theirs = content_stems(asked)
     return sum(stem(word) in theirs for word in evidence.uncovered)
 
 
@@ -82,8 +82,7 @@ class Verifier:
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
         """The objection to a name or number in `text` that the source does not have, or ""."""
-        items, view = tokens(text), self.reader.view(source_text, question)
-        return missing_numbers(items, view) or missing_names(items, view)
+        return foreign(tokens(text), self.reader.view(source_text, question))
 
     def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
         """Whether the source, that is its text and its own question, supports the sentence.

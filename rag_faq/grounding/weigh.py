@@ -5,13 +5,13 @@ One model has the wording and the embedder's meaning alone; the other has the la
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from rag_faq.generation.gate import sigmoid
 from rag_faq.grounding.evidence import Features
 
 
@@ -27,7 +27,7 @@ class Weights:
         """The probability that the source supports the sentence, as far as these tell."""
         total = self.bias + self.told * told
         total += sum(weight * float(getattr(features, name)) for name, weight in self.features.items())
-        return 1.0 / (1.0 + math.exp(-total))
+        return sigmoid(total)
 
 
 @dataclass(frozen=True)

@@ -159,3 +159,8 @@ def _kind(bare: str, start: int, text: str) -> Kind:
 def content(items: Iterable[Token]) -> tuple[Token, ...]:
     """The words that say something."""
     return tuple(token for token in items if token.counts)
+
+
+def content_stems(text: str) -> frozenset[str]:
+    """The stems of the words of `text` that say something."""
+    return frozenset(token.stem for token in content(tokens(text)))
