@@ -8,7 +8,6 @@ Every sentence is put to the default language model, which takes about half a se
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from rag_faq.corpus.reader import read_corpus
 from rag_faq.evaluation.support import SupportCase, read_support_cases
 from rag_faq.grounding.asking import ModelsWord
 from rag_faq.grounding.verify import Verifier
+from rag_faq.grounding.weigh import load_scales
 from rag_faq.settings import Settings
 
 # What each feature may mean: for the sentence, or against it.
@@ -27,7 +27,6 @@ SIGNS = {
     "coverage": 1, "together": 1, "cosine": 1, "run": -1, "addition": -1, "name": 1, "copied_new": -1,
     "copied_loose": -1, "copied_turned": -1, "copied_apart": -1, "scattered": -1,
 }  # fmt: skip
-DOUBT = (0.1, 0.9)
 Table = NDArray[np.float64]
 
 
@@ -52,11 +51,12 @@ def main() -> None:
             entry = entries[case.entry]
             evidence = verifier.evidence(case.sentence, entry.answer, entry.question)
             told = word(case.sentence, entry.answer, entry.question) or 0.0
-            table.append([*(asdict(evidence.features)[name] for name in SIGNS), told])
+            table.append([*(getattr(evidence.features, name) for name in SIGNS), told])
             objections.append(bool(evidence.objection))
         return np.array(table), np.array([case.supported for case in ordered], float), np.array(objections)
 
-    table, labels, objections = rows(read_support_cases(args.cases))
+    sets = {path: rows(read_support_cases(path)) for path in (args.cases, args.test) if path}
+    table, labels, objections = sets[args.cases]
     open_ = ~objections
     signs = np.array(list(SIGNS.values()))
     alone = fit(table[open_, :-1], labels[open_], signs, args.penalty)
@@ -66,12 +66,10 @@ def main() -> None:
         for feature, weight in zip([*SIGNS, "told"], weights[1:], strict=False):
             if abs(weight) > 0.0005:
                 print(f"{feature} = {weight:.3f}")
-    for path in filter(None, (args.cases, args.test)):
-        table, labels, objections = (
-            rows(read_support_cases(path)) if path != args.cases else (table, labels, objections)
-        )
+    low, high = load_scales().doubt
+    for path, (table, labels, objections) in sets.items():
         first = probability(table[:, :-1], alone)
-        doubtful = (first > DOUBT[0]) & (first < DOUBT[1])
+        doubtful = (first > low) & (first < high)
         score = np.where(objections, 0.0, np.where(doubtful, probability(table, asked), first))
         print(f"\n# {path.name}: {len(labels)} sentences, the model asked about {np.mean(doubtful & ~objections):.0%}")
         for threshold in (0.3, 0.35, 0.4, 0.45, 0.5, 0.6):

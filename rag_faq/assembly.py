@@ -59,40 +59,40 @@ def load_generator(settings: Settings) -> Generator | NoModel:
     """The language model of the settings, or why there is none: the chatbot works without, in the FAQ's own words."""
     if settings.llm == "none":
         return NoModel("The setting llm is `none`.")
-    if settings.llm.startswith(openai_wire.PREFIX):
-        return _connect(settings)
-    from rag_faq.generation.engine import LlamaEngine
-
+    served = settings.llm.startswith(openai_wire.PREFIX)
     try:
-        found = resolve(settings.llm, "llm", models_folder(settings.models))
-        return LlamaEngine.load(
-            found.path,
-            sha256=found.sha256,
-            name=found.name,
-            context_tokens=settings.context_tokens,
-            threads=settings.threads,
-            gpu_layers=settings.gpu_layers,
-            repack=settings.repack,
-            parallel=settings.parallel,
-            state_budget_bytes=None if settings.state_cache_mb is None else settings.state_cache_mb * 2**20,
-            state_folder=state_folder(settings) if settings.state_cache_disk else None,
-        )
+        return _connect(settings) if served else _load(settings)
     except ModelError as error:
         log.warning("answering without a language model: %s", error)
         return NoModel(str(error))
 
 
-def _connect(settings: Settings) -> Generator | NoModel:
+def _load(settings: Settings) -> Generator:
+    """The model in this process."""
+    from rag_faq.generation.engine import LlamaEngine
+
+    found = resolve(settings.llm, "llm", models_folder(settings.models))
+    return LlamaEngine.load(
+        found.path,
+        sha256=found.sha256,
+        name=found.name,
+        context_tokens=settings.context_tokens,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
+        repack=settings.repack,
+        parallel=settings.parallel,
+        state_budget_bytes=None if settings.state_cache_mb is None else settings.state_cache_mb * 2**20,
+        state_folder=state_folder(settings) if settings.state_cache_disk else None,
+    )
+
+
+def _connect(settings: Settings) -> Generator:
+    """The model behind a server."""
     from rag_faq.generation.openai_server import OpenAIServer
 
     key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else ""
-    try:
-        return OpenAIServer.connect(
-            openai_wire.parse_address(settings.llm), api_key=key, context_tokens=settings.context_tokens
-        )
-    except ModelError as error:
-        log.warning("answering without a language model: %s", error)
-        return NoModel(str(error))
+    address = openai_wire.parse_address(settings.llm)
+    return OpenAIServer.connect(address, api_key=key, context_tokens=settings.context_tokens)
 
 
 def build(
