@@ -119,7 +119,7 @@ class FaqChatbot:
     @property
     def index_fingerprint(self) -> str:
         """Names the content of the index."""
-        return self._retriever.index.fingerprint
+        return self.index.fingerprint
 
     def with_options(self, options: Options) -> FaqChatbot:
         """The same chatbot, sharing model and index, with other options."""
@@ -181,7 +181,7 @@ class FaqChatbot:
         self._preparing.start()
         if self._generator is None:
             return
-        first = {chunk.entry_id: chunk for chunk in reversed(self._retriever.index.chunks)}
+        first = {chunk.entry_id: chunk for chunk in reversed(self.index.chunks)}
         hits = (Hit(entry, 0.0, first[entry.id], 1) for entry in self.entries if entry.id in first)
         self._generator.warm([prefix_prompt(number_sources((hit,), self._cut)) for hit in hits])
 
