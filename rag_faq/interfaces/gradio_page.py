@@ -110,7 +110,7 @@ class Page:
             gr.Warning(texts("damaged"))
         if load_shelf(shelf) is None:
             gr.Warning(texts("shelf_damaged"))
-        changes = self._in_language(kept, choices, texts, request)
+        changes = self._in_language(kept, choices, texts, request) | self.browse.in_language(texts, arriving=True)
         changes[self.conversations.dialog] = self.conversations.show(kept, shelf, choices, request)
         address = dict(request.query_params)
         if "entry" in address:
@@ -122,7 +122,8 @@ class Page:
 
     def speak(self, kept: Any, choices: Any, request: gr.Request) -> Changes:
         """The whole page in the language that was chosen."""
-        return self._in_language(kept, choices, self.context.texts(choices, request), request)
+        texts = self.context.texts(choices, request)
+        return self._in_language(kept, choices, texts, request) | self.browse.in_language(texts, arriving=False)
 
     def _in_language(self, kept: Any, choices: Any, texts: Texts, request: gr.Request) -> Changes:
         chosen = load_choices(choices)
@@ -135,8 +136,7 @@ class Page:
             self.map_tab: gr.update(label=texts("tab_map")),
             self.settings_tab: gr.update(label=texts("tab_settings")),
         }
-        changes |= self.ask.in_language(texts) | self.browse.in_language(texts)
-        changes |= self.settings.in_language(chosen, texts)
+        changes |= self.ask.in_language(texts) | self.settings.in_language(chosen, texts)
         # Somebody quick may have asked already: that answer stays in sight.
         if not self.ask.runs.busy(session_of(request)):
             changes |= self.ask.at_rest(load_conversation(kept) or Conversation(), texts)

@@ -32,10 +32,14 @@ class BrowseTab:
         """The list for what is typed into the filter."""
         return self.list(typed, self.context.texts(choices, request))
 
-    def in_language(self, texts: Texts) -> Changes:
-        """The tab with an empty filter."""
-        labels = gr.update(label=texts("filter_label"), placeholder=texts("filter_placeholder"), value="")
-        return {self.filter: labels, self.listing: self.list("", texts)}
+    def in_language(self, texts: Texts, *, arriving: bool) -> Changes:
+        """The tab with the whole list and an empty filter.
+
+        On arrival the filter is empty, unless somebody quick is typing already: what stands there is left alone.
+        """
+        labels = {"label": texts("filter_label"), "placeholder": texts("filter_placeholder")}
+        filter_ = gr.update(**labels) if arriving else gr.update(**labels, value="")
+        return {self.filter: filter_, self.listing: self.list("", texts)}
 
     def list(self, typed: str, texts: Texts) -> str:
         """What has the typed words, then what is near in meaning; everything for nothing typed."""
