@@ -73,6 +73,24 @@ def test_browsing_filters_as_one_types_and_opens_entries(visit):
     expect(page.locator("#now-answer .answer.verbatim .text")).to_contain_text("The attic and the cellar")
 
 
+def test_an_entry_that_was_opened_stays_open_when_the_list_is_drawn_anew(visit):
+    page = visit()
+    page.get_by_role("tab", name="Browse").click()
+    box, entry = (
+        page.locator("#filter input, #filter textarea"),
+        page.locator("details.entry", has_text="Which rooms are"),
+    )
+    entry.locator("summary").click()
+    box.press_sequentially("quiet att")
+    expect(page.locator("#listing .count").first).to_have_text("1 question has these words")
+    expect(entry.locator(".text")).to_be_visible()
+    entry.locator("summary").click()
+    box.press_sequentially("ic")
+    expect(page.locator("#listing .count").first).to_have_text("1 question has these words")
+    page.wait_for_timeout(300)
+    expect(entry.locator(".text")).to_be_hidden()
+
+
 def test_a_filter_without_a_match_says_so(visit):
     page = visit()
     page.get_by_role("tab", name="Browse").click()

@@ -20,7 +20,9 @@ class BrowseTab:
         self.filter = gr.Textbox(
             label=texts("filter_label"), placeholder=texts("filter_placeholder"), elem_id="filter", max_lines=1
         )
-        self.listing = html(self.list("", texts), elem_id="listing")
+        self.listing = html(
+            self.list("", texts), elem_id="listing", js_on_load="watch('value', ragFaq.keepOpen(element));"
+        )
         self.spoken = [self.filter, self.listing]
 
     def wire(self) -> None:

@@ -171,10 +171,20 @@
     }
   });
 
+  // What a person opened stays open when the list is drawn anew: a filter's answer may come after the click. The click
+  // is looked at, not what comes of it: the entry may be replaced before that is told.
+  const unfolded = new Set();
+  document.addEventListener("click", (event) => {
+    const entry = event.target.closest?.("details.entry > summary")?.parentElement;
+    if (!entry) return;
+    delete entry.dataset.kept;
+    if (entry.open) unfolded.delete(entry.id);
+    else unfolded.add(entry.id);
+  }, true);
   // An opened entry has its permanent link in the address line.
   document.addEventListener("toggle", (event) => {
     const entry = event.target;
-    if (entry.matches?.("details.entry") && entry.open) {
+    if (entry.matches?.("details.entry") && entry.open && !("kept" in entry.dataset)) {
       history.replaceState(null, "", `${location.pathname}?entry=${entry.dataset.link}`);
     }
   }, true);
@@ -223,6 +233,13 @@
       };
       document.documentElement.lang ||= "en";
       return follow;
+    },
+    keepOpen: (element) => () => {
+      element.querySelectorAll("details.entry:not([open])").forEach((entry) => {
+        if (!unfolded.has(entry.id)) return;
+        entry.dataset.kept = "";
+        entry.open = true;
+      });
     },
     // A new question goes to the top of the window, so that its answer has the room.
     newTurn: (element) => {
