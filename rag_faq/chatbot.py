@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from collections.abc import Generator as Steps
 from dataclasses import dataclass, replace
 from threading import Event as Flag
-from threading import Thread
 
 from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation import replies
@@ -19,13 +18,13 @@ from rag_faq.generation.finding import Finder, Found
 from rag_faq.generation.gate import Gate
 from rag_faq.generation.generator import Generator, Sampling
 from rag_faq.generation.orders import without_orders
-from rag_faq.generation.prompt import answer_prompt, prefix_prompt
-from rag_faq.generation.select import number_sources
+from rag_faq.generation.prompt import answer_prompt
 from rag_faq.generation.verbatim import verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
 from rag_faq.grounding.passages import with_passage
 from rag_faq.grounding.verify import Verifier
+from rag_faq.preparing import Preparation
 from rag_faq.records import (
     Answer,
     Event,
@@ -46,7 +45,6 @@ from rag_faq.retrieval.store import FaqIndex
 log = logging.getLogger(__name__)
 
 _NEAREST = 3  # questions that a refusal names
-_PREPARED = 200  # entries whose sentences are embedded ahead
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal; unless the
 # question names something that the entry does not name: it is then a near miss rather than a paraphrase.
 _SURE = 0.95
@@ -87,8 +85,7 @@ class FaqChatbot:
         self._generator = generator
         self._cut = cut or (lambda hit: hit.entry.answer)
         self._finder = Finder(retriever, generator, self._cut)
-        self._closing = Flag()
-        self._preparing: Thread | None = None
+        self._preparation = Preparation(retriever, verifier, generator, self._cut)
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
     @property
@@ -177,25 +174,11 @@ class FaqChatbot:
 
     def warm(self) -> None:
         """Prepare in the background what every first question would wait for: model states, the verifier's view."""
-        self._preparing = Thread(target=self._prepare_checks, name="rag-faq checks", daemon=True)
-        self._preparing.start()
-        if self._generator is None:
-            return
-        first = {chunk.entry_id: chunk for chunk in reversed(self.index.chunks)}
-        hits = (Hit(entry, 0.0, first[entry.id], 1) for entry in self.entries if entry.id in first)
-        self._generator.warm([prefix_prompt(number_sources((hit,), self._cut)) for hit in hits])
-
-    def _prepare_checks(self) -> None:
-        for entry in self.entries[:_PREPARED]:
-            if self._closing.is_set():
-                return
-            self._verifier.prepare(entry.answer, entry.question)
+        self._preparation.start()
 
     def close(self) -> None:
         """Free the model, and end what goes on in the background."""
-        self._closing.set()
-        if self._preparing is not None:  # a thread that is left inside torch would bring the process down at its end
-            self._preparing.join()
+        self._preparation.stop()
         if self._generator is not None:
             self._generator.close()
 

@@ -220,9 +220,3 @@ def test_many_threads_share_one_chatbot(tmp_path):
     for thread in threads:
         thread.join()
     assert answers == ["Grown dogs sleep twelve hours a day. [1]"] * 8
-
-
-def test_warming_asks_for_every_entrys_state(tmp_path):
-    model = ScriptedGenerator("")
-    pet_chatbot(tmp_path, model).warm()
-    assert [prompt.sources[0].entry.number for prompt in model.warmed] == [1, 2, 3]

@@ -39,8 +39,9 @@ class BrowseTab:
 
         On arrival the filter is empty, unless somebody quick is typing already: what stands there is left alone.
         """
-        labels = {"label": texts("filter_label"), "placeholder": texts("filter_placeholder")}
-        filter_ = gr.update(**labels) if arriving else gr.update(**labels, value="")
+        filter_ = gr.update(label=texts("filter_label"), placeholder=texts("filter_placeholder"))
+        if not arriving:
+            filter_["value"] = ""
         return {self.filter: filter_, self.listing: self.list("", texts)}
 
     def list(self, typed: str, texts: Texts) -> str:
