@@ -1,9 +1,10 @@
-"""From sending a question until its first source stands on the screen, in a real browser, while the model is at work.
+"""From sending a question until its first source, and its first words, stand on the screen of a real browser.
 
     python benchmarks/page_speed.py [--llm NAME_OR_FILE] [--times 50] [--json FILE]
 
-One browser keeps the model writing long answers. Another asks, notes when the first source is painted, stops, and
-starts anew, TIMES times. The clock is the browser's own.
+Sources: one browser keeps the model writing long answers. Another asks, notes when the first source is painted,
+stops, and starts anew, TIMES times. Words: nobody else asks. Noted is how much later than the chatbot itself gave them
+(search, verdict and model) the first words are painted, TIMES times. The clock is the browser's own.
 """
 
 from __future__ import annotations
@@ -12,16 +13,24 @@ import argparse
 import json
 import statistics
 import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from playwright.sync_api import Page
 
+from benchmarks.report import percentile
 from rag_faq.assembly import load_chatbot
+from rag_faq.chatbot import FaqChatbot
 from rag_faq.interfaces.http.app import page_app
 from rag_faq.interfaces.http.server import running
+from rag_faq.records import Event, TextDelta
 from rag_faq.settings import Settings
-from scripts.browser import chromium, open_page, seconds_to_sources
+from scripts.browser import chromium, open_page, seconds_to
 
 # The other browser's question: answered by the model, at length.
 LONG = "Please explain in detail what all the challenges in training such generative models are"
@@ -34,7 +43,7 @@ QUESTIONS = (
 )
 
 
-def measure(busy: Page, page: Page, times: int) -> list[float]:
+def to_sources(busy: Page, page: Page, times: int) -> list[float]:
     """Seconds of each question; the model is writing for `busy` when each is sent."""
     seconds = []
     for question in islice(cycle(QUESTIONS), times):
@@ -42,42 +51,91 @@ def measure(busy: Page, page: Page, times: int) -> list[float]:
             busy.locator("#question textarea").fill(LONG)
             busy.locator("#question textarea").press("Enter")
         busy.wait_for_function("document.querySelector('#now-answer .unchecked')?.textContent.trim()")
-        seconds.append(seconds_to_sources(page, question))
-        page.locator("#stop").click()
-        page.locator("#now-answer .badge").wait_for()
-        page.locator("#clear").click()
-        page.locator(".welcome").wait_for()
+        seconds.append(seconds_to(page, "sources", question))
+        start_anew(page)
+    busy.locator("#stop").click()
     return seconds
+
+
+def to_words(page: Page, given: Sequence[float], times: int) -> list[tuple[float, float]]:
+    """Of each question: seconds to the first words on the screen, and those of `given` that the chatbot took."""
+    seconds = []
+    for question in islice(cycle(QUESTIONS), times):
+        before = len(given)
+        painted = seconds_to(page, "words", question)
+        seconds.append((painted, given[before]))
+        start_anew(page)
+    return seconds
+
+
+def start_anew(page: Page) -> None:
+    """Stop the answer, and bring the page back to its beginning."""
+    page.locator("#stop").click()
+    page.locator("#now-answer .badge").wait_for()
+    page.locator("#clear").click()
+    page.locator(".welcome").wait_for()
+
+
+@contextmanager
+def noted_first_words() -> Iterator[list[float]]:
+    """The list to which every chatbot adds the seconds that it took to its first words, as soon as it gave them."""
+    stream, given = FaqChatbot.stream, []
+
+    def noting(self: FaqChatbot, *arguments: Any, **named: Any) -> Iterator[Event]:
+        start, first = time.perf_counter(), True
+        for event in stream(self, *arguments, **named):
+            if first and isinstance(event, TextDelta):
+                given.append(time.perf_counter() - start)
+                first = False
+            yield event
+
+    with patch.object(FaqChatbot, "stream", noting):
+        yield given
+
+
+def figures(seconds: Sequence[float]) -> dict[str, int]:
+    """Median, ninth decile and worst, in milliseconds."""
+    return {
+        "median_ms": round(1000 * statistics.median(seconds)),
+        "p90_ms": round(1000 * percentile(seconds, 0.9)),
+        "worst_ms": round(1000 * max(seconds)),
+    }
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--llm", help="the language model (default: that of the settings)")
-    parser.add_argument("--times", type=int, default=50, help="how many questions")
+    parser.add_argument("--times", type=int, default=50, help="how many questions of each kind")
     parser.add_argument("--json", type=Path, help="also write all times here")
     asked = parser.parse_args()
-    settings = Settings.load(llm=asked.llm, answer_style="composed")
+    settings = Settings.load(llm=asked.llm, answer_style="composed", feedback=False)
     chatbot = load_chatbot(settings)
     try:
         chatbot.warm()
-        chatbot.ask(QUESTIONS[0])  # loads the embedder
-        with running(page_app(chatbot, settings), settings) as address, chromium() as browser:
-            seconds = measure(open_page(browser, address), open_page(browser, address), asked.times)
+        for question in QUESTIONS:  # loads the embedder, and fills what these questions need
+            chatbot.ask(question)
+        with (
+            noted_first_words() as given,
+            running(page_app(chatbot, settings), settings) as address,
+            chromium() as browser,
+        ):
+            page = open_page(browser, address)
+            sources = to_sources(open_page(browser, address), page, asked.times)
+            words = to_words(page, given, asked.times)
     finally:
         chatbot.close()
-    ordered = sorted(seconds)
     report = {
-        "model": chatbot.model.name,
-        "device": chatbot.model.device,
-        "questions": len(seconds),
-        "median_ms": round(1000 * statistics.median(seconds)),
-        "p90_ms": round(1000 * ordered[int(0.9 * (len(ordered) - 1))]),
-        "worst_ms": round(1000 * ordered[-1]),
+        "model": f"{chatbot.model.name} on {chatbot.model.device}",
+        "questions": asked.times,
+        "to the sources, while another answer is written": figures(sources),
+        "to the first words": figures([painted for painted, _ in words]),
+        "of that, after the chatbot gave them": figures([painted - given for painted, given in words]),
     }
-    sys.stdout.write("".join(f"{name:12} {value}\n" for name, value in report.items()))
+    sys.stdout.write("".join(f"{name}: {value}\n" for name, value in report.items()))
     if asked.json:
-        asked.json.write_text(json.dumps(report | {"seconds": seconds}, indent=2) + "\n", encoding="utf-8")
+        times = {"sources_s": sources, "words_s": [painted for painted, _ in words], "given_s": [g for _, g in words]}
+        asked.json.write_text(json.dumps(report | times, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,24 +17,32 @@ ARGUMENTS = (
 )  # fmt: skip
 
 # Runs in the page before its own scripts: the time from the click, or the Enter, that sends a question until the first
-# source is painted: a task that is queued in the frame after the change runs once that frame was painted.
+# source, and the first words of the answer, are painted: a task that is queued in the frame after the change runs once
+# that frame was painted.
 WATCH = """
-window.paint = { sent: 0, shown: 0 };
+const WATCHED = {
+  sources: () => document.querySelector("#now-sources .card .text"),
+  words: () => document.querySelector("#now-answer .unchecked")?.textContent.trim(),
+};
+window.paint = {};
 const sent = (event) => {
   const click = event.type === "click" && event.target.closest?.("#send");
   const enter = event.key === "Enter" && event.target.closest?.("#question");
-  if (click || enter) window.paint = { sent: event.timeStamp, shown: 0 };
+  if (click || enter) window.paint = { sent: event.timeStamp };
 };
 for (const kind of ["click", "keydown"]) document.addEventListener(kind, sent, true);
 new MutationObserver(() => {
-  if (!window.paint.sent || window.paint.shown || !document.querySelector("#now-sources .card .text")) return;
-  window.paint.shown = -1;
-  requestAnimationFrame(() => {
-    const painted = new MessageChannel();
-    painted.port1.onmessage = () => { window.paint.shown = performance.now(); };
-    painted.port2.postMessage(null);
-  });
-}).observe(document, { childList: true, subtree: true });
+  const paint = window.paint;
+  for (const [name, there] of Object.entries(WATCHED)) {
+    if (!paint.sent || name in paint || !there()) continue;
+    paint[name] = 0;
+    requestAnimationFrame(() => {
+      const painted = new MessageChannel();
+      painted.port1.onmessage = () => { paint[name] = performance.now(); };
+      painted.port2.postMessage(null);
+    });
+  }
+}).observe(document, { childList: true, subtree: true, characterData: true });
 """
 
 
@@ -67,10 +75,10 @@ def open_page(browser: Browser, address: str, *, patience_ms: int = 180_000, **o
     return page
 
 
-def seconds_to_sources(page: Page, question: str) -> float:
-    """Ask, and give the seconds from the Enter until the first source stands on the screen."""
+def seconds_to(page: Page, what: str, question: str) -> float:
+    """Ask, and give the seconds from the Enter until the first "sources", or "words", stand on the screen."""
     page.locator("#question textarea").fill(question)
     page.locator("#question textarea").press("Enter")
-    page.wait_for_function("window.paint.shown > 0")
-    times = page.evaluate("[window.paint.sent, window.paint.shown]")
+    page.wait_for_function("what => window.paint[what] > 0", arg=what)
+    times = page.evaluate("what => [window.paint.sent, window.paint[what]]", what)
     return float(times[1] - times[0]) / 1000

@@ -6,7 +6,7 @@ import pytest
 from library_faq import GROUNDED, HALFWAY
 from playwright.sync_api import expect
 
-from scripts.browser import WATCH, seconds_to_sources
+from scripts.browser import WATCH, seconds_to
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +23,7 @@ def test_the_sources_are_there_at_once_while_another_answer_is_written(visit, as
     page.evaluate(WATCH)
     seconds = []
     for _ in range(5):
-        seconds.append(seconds_to_sources(page, GROUNDED))
+        seconds.append(seconds_to(page, "sources", GROUNDED))
         expect(page.locator("#now-answer .answer.grounded")).to_be_visible()
         page.locator("#clear").click()
         expect(page.locator(".welcome")).to_be_visible()
