@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -18,9 +19,24 @@ from pydantic_settings import (
 from rag_faq.errors import SettingsError
 
 PREFIX = "RAG_FAQ_"
+_FILE, _FILE_VARIABLE = Path("rag-faq.toml"), "RAG_FAQ_CONFIG"
 
 # Variables of ours that are no settings of the running chatbot: where the settings file is, and how llama.cpp is built.
-OTHER_VARIABLES = frozenset({"RAG_FAQ_CONFIG", "RAG_FAQ_LLAMA_BACKEND"})
+OTHER_VARIABLES = frozenset({_FILE_VARIABLE, "RAG_FAQ_LLAMA_BACKEND"})
+
+
+def settings_file(config: Path | None, environment: Mapping[str, str]) -> Path:
+    """The file that the settings are read from, and written to; it need not be there.
+
+    That is `config`, else `$RAG_FAQ_CONFIG`, else `rag-faq.toml` in the working folder.
+    """
+    return _named_file(config, environment) or _FILE
+
+
+def _named_file(config: Path | None, environment: Mapping[str, str]) -> Path | None:
+    """The file that somebody named, which is an error where it is not there; `rag-faq.toml` by itself may be absent."""
+    named = environment.get(_FILE_VARIABLE)
+    return config or (Path(named) if named else None)
 
 
 def _packaged(name: str) -> Path:
@@ -150,10 +166,10 @@ class Settings(BaseSettings):
         `config` names the settings file; by default `$RAG_FAQ_CONFIG`, else `rag-faq.toml` in the working folder if
         it is there. Raises SettingsError for an unknown key, a bad value, or a named file that is not there.
         """
-        named = config or (Path(p) if (p := os.environ.get("RAG_FAQ_CONFIG")) else None)
+        named = _named_file(config, os.environ)
         if named is not None and not named.is_file():
             raise SettingsError(f"There is no settings file {named}", mend="name a file that is there")
-        path = named or Path("rag-faq.toml")
+        path = settings_file(config, os.environ)
         known = {PREFIX + name.upper() for name in cls.model_fields} | OTHER_VARIABLES
         for variable in sorted(os.environ):
             if variable.startswith(PREFIX) and variable not in known:

@@ -1,9 +1,11 @@
 """Defaults < file < environment < arguments; what is unknown is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from rag_faq.errors import SettingsError
-from rag_faq.settings import Settings
+from rag_faq.settings import Settings, settings_file
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +32,26 @@ def test_a_named_file_goes_before_the_one_in_the_folder(tmp_path, monkeypatch):
     assert Settings.load(other).port == 9
     monkeypatch.setenv("RAG_FAQ_CONFIG", str(other))
     assert Settings.load().port == 9
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "file"),
+    [
+        (Path("a.toml"), {"RAG_FAQ_CONFIG": "b.toml"}, "a.toml"),
+        (None, {"RAG_FAQ_CONFIG": "b.toml"}, "b.toml"),
+        (None, {"RAG_FAQ_CONFIG": ""}, "rag-faq.toml"),
+        (None, {}, "rag-faq.toml"),
+    ],
+)
+def test_the_settings_file_is_the_one_that_is_named_else_the_one_in_the_folder(config, environment, file):
+    assert settings_file(config, environment) == Path(file)
+
+
+def test_the_usual_file_may_be_absent_unless_it_is_named(monkeypatch):
+    assert Settings.load().port == 7860
+    monkeypatch.setenv("RAG_FAQ_CONFIG", "rag-faq.toml")
+    with pytest.raises(SettingsError, match=r"There is no settings file rag-faq\.toml"):
+        Settings.load()
 
 
 @pytest.mark.parametrize(

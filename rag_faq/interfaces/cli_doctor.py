@@ -24,7 +24,8 @@ def doctor(
     """Say what this machine is and whether everything is in order; exit status 1 when something does not work."""
     from rag_faq.interfaces.doctor.examine import examine
     from rag_faq.interfaces.doctor.findings import any_problem, as_text
-    from rag_faq.interfaces.doctor.origins import origins, settings_file
+    from rag_faq.interfaces.doctor.origins import origins
+    from rag_faq.settings import settings_file
 
     if write and not bench:
         raise typer.BadParameter("--write goes with --bench", param_hint="--write")

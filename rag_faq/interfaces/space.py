@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_faq.errors import IndexFolderError, RagFaqError, SettingsError, UnknownModelError
 from rag_faq.interfaces.zero_gpu import ZeroGpu, on_zero_gpu
-from rag_faq.settings import PREFIX, Settings
+from rag_faq.settings import PREFIX, Settings, settings_file
 
 if TYPE_CHECKING:
     from rag_faq.retrieval.embedder import Embedder
@@ -58,7 +58,7 @@ def given_settings(environment: Mapping[str, str], folder: Path) -> frozenset[st
     by_variable = {
         name.removeprefix(PREFIX).lower() for name, value in environment.items() if name.startswith(PREFIX) and value
     }
-    file = folder / (environment.get("RAG_FAQ_CONFIG") or "rag-faq.toml")
+    file = folder / settings_file(None, environment)
     try:
         in_file = set(tomllib.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError):  # not there, or not valid: `Settings.load` says so

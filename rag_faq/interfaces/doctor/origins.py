@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rag_faq.settings import PREFIX, Settings
+from rag_faq.settings import PREFIX, Settings, settings_file
 
 
 def origins(config: Path | None, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
@@ -24,9 +23,3 @@ def origins(config: Path | None, arguments: Mapping[str, Any], environment: Mapp
         elif name in in_file:
             found[name] = str(path)
     return found
-
-
-def settings_file(config: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The file that the settings are read from, and written to; it need not be there."""
-    named = environment.get("RAG_FAQ_CONFIG")
-    return config or (Path(named) if named else Path("rag-faq.toml"))
