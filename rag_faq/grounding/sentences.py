@@ -1,8 +1,7 @@
-"""Splitting text into sentences and list lines, whole or as it is written.
+"""Splitting text into sentences and list lines.
 
 A unit is a sentence, or what stands on a line of its own (a heading, a list line, a lead-in). Every decision looks at
-the unit's own beginning and at the one word that follows, never further: so a text that arrives in pieces is split
-exactly like the whole.
+the unit's own beginning and at the one word that follows, never further.
 """
 
 from __future__ import annotations
@@ -66,7 +65,6 @@ _OPENERS = "([{\"'“‘«‹*_`~¿¡ \u00a0\u202f"
 _LIST_MARKER = re.compile(r"[ \t]*(?:[-*+•–—·▪‣◦]|\(?\d{1,3}[.)]|\(?[a-zA-Z]\))(?=[ \t\u00a0])[ \t\u00a0]+")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]")
 _WORD_BEFORE = re.compile(r"(?:[^\W_]|[.º'’-])+$")
-_CHARACTER_RUN = re.compile(r"\S+")
 
 
 def list_marker(unit: str) -> str:
@@ -81,49 +79,9 @@ def split_sentences(text: str) -> tuple[Span, ...]:
     The spans do not overlap, begin and end with a character that is no space, and leave out nothing but space. A list
     marker belongs to the first unit of its line.
     """
-    return _split(text, at_line_start=True)
-
-
-class SentenceStream:
-    """Gives the units of a text that arrives in pieces, each as soon as it is certain.
-
-    The strings of all calls together are those of `split_sentences` on the joined pieces, however these were cut.
-    """
-
-    def __init__(self) -> None:
-        self._rest = ""
-        self._at_line_start = True
-
-    def feed(self, piece: str) -> list[str]:
-        """Take the next piece; gives the units that are finished now."""
-        self._rest += piece
-        done: list[str] = []
-        spans = _split(self._rest, self._at_line_start)
-        cut = 0
-        for span in spans[:-1]:
-            # The decision to end here looked at the next word and at the character after it.
-            following = _CHARACTER_RUN.search(self._rest, span.end)
-            if following is None or following.end() >= len(self._rest):
-                break
-            done.append(self._rest[span.start : span.end])
-            cut = span.end
-        if done:
-            self._rest = self._rest[cut:]
-            self._at_line_start = False
-        return done
-
-    def end(self) -> list[str]:
-        """The text is over; gives what is left."""
-        rest, at_line_start = self._rest, self._at_line_start
-        self._rest, self._at_line_start = "", True
-        return [rest[span.start : span.end] for span in _split(rest, at_line_start)]
-
-
-def _split(text: str, at_line_start: bool) -> tuple[Span, ...]:
     spans: list[Span] = []
     start = _skip_space(text, 0)
-    line_start = at_line_start or "\n" in text[:start]
-    position = _after_marker(text, start, line_start)
+    position = _after_marker(text, start, line_start=True)
     while match := _TERMINATOR.search(text, position):
         if match.group() == "\n":
             end = match.start()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_faq.grounding.sentences import SentenceStream, list_marker, split_sentences
+from rag_faq.grounding.sentences import list_marker, split_sentences
 
 
 def units(text: str) -> list[str]:
@@ -90,21 +90,3 @@ def test_spans_are_ordered_disjoint_and_leave_out_only_space(text: str) -> None:
         assert text[start:end] == text[start:end].strip()
         position = end
     assert not text[position:].strip()
-
-
-@settings(deadline=None)
-@given(st.one_of(st.text(), CRAFTED), st.data())
-def test_a_stream_gives_the_units_of_the_whole(text: str, data: st.DataObject) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
-    stream = SentenceStream()
-    given_units: list[str] = []
-    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        given_units += stream.feed(text[start:end])
-    assert given_units + stream.end() == units(text)
-
-
-def test_a_stream_gives_a_sentence_as_soon_as_the_next_word_is_whole() -> None:
-    stream = SentenceStream()
-    assert stream.feed("One thing. Anoth") == []
-    assert stream.feed("er ") == ["One thing."]
-    assert stream.end() == ["Another"]
