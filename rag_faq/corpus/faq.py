@@ -26,11 +26,6 @@ class Split:
     warnings: tuple[str, ...] = ()
 
 
-def split_entries(document: Document) -> tuple[FaqEntry, ...]:
-    """The entries of a (repaired) document, in its order. See `split_document`."""
-    return split_document(document).entries
-
-
 def split_document(document: Document) -> Split:
     """Split a (repaired) document into entries.
 
