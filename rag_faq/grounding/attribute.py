@@ -7,13 +7,16 @@ sentence is checked against each source that the model saw. Nothing is cited bec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rag_faq.generation.voice import AUTHOR, speaks_as_author
 from rag_faq.grounding.clean import clean
-from rag_faq.grounding.sentences import list_marker, split_sentences
+from rag_faq.grounding.layout import laid_out
+from rag_faq.grounding.pieces import Piece, led_by, pieces_of
+from rag_faq.grounding.sentences import list_marker
+from rag_faq.grounding.shorten import shorter
 from rag_faq.grounding.verify import Support
 from rag_faq.grounding.words import content_stems
 from rag_faq.records import Citation, Source, UnsupportedSentence
@@ -23,17 +26,8 @@ CUT_OFF = "the source supports only what stands before it"
 _BARE_REPLY = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 # Where a sentence may rest on one source up to here and on another from here.
 _JOINT = re.compile(r"\s*;\s+|,?\s+(?:while|whereas|but|and)\s+|,\s+(?=which\s)", re.IGNORECASE)
-# Where an addition begins that can be left out without harm to the sentence before it.
-_ADDITION = re.compile(
-    r"(?:,|;|\s[-–—])\s+(?=(?:which|where|allowing|enabling|making|leading|helping|thus|so|thereby|ensuring|such\s+as|"
-    r"including|resulting|improving|providing|reducing|and\s+(?:can|may|help|is|are|it|they|this|thus)|as)\b)",
-    re.IGNORECASE,
-)
-_OPENING = re.compile(r"(?:To|In order to|For that)\b[^,.;:]{3,100},\s+(?=\w)")
-_FEWEST_WORDS = 3
 # A sentence stands for a passage when it has at least so many of its content words, and this share of them.
 _FEWEST_TAKEN, _MOST_OF_IT = 4, 0.6
-_NUMBERED = re.compile(r"(?P<indent>[ \t]*\(?)(?P<number>\d{1,3})(?P<tail>[.)]\s*)")
 
 
 class Checks(Protocol):
@@ -58,41 +52,6 @@ class Grounded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """One sentence of the answer with what stands round it."""
-
-    before: str  # the space before it
-    marker: str  # list marker, or ""
-    body: str
-    supports: tuple[tuple[Source, Support], ...] = ()
-    reason: str = ""
-    kept: bool = False
-    nearest: tuple[Source, Support] | None = None  # of a piece that is not kept
-    left_out: str = ""  # the end of it that was cut off
-
-    @property
-    def leads_in(self) -> bool:
-        """True for "The steps are:" and headings: nothing is claimed, something is announced."""
-        return self.body.rstrip("*_ ").endswith(":") or self.heading
-
-    @property
-    def heading(self) -> bool:
-        """True for a Markdown heading, or a line that is all bold."""
-        return self.body.startswith("#") or re.fullmatch(r"(\*\*|__)[^*_]+\1", self.body) is not None
-
-    @property
-    def indent(self) -> int:
-        """Columns before the list marker."""
-        column = self.before.rsplit("\n", 1)[-1] + self.marker
-        return len(column) - len(column.lstrip())
-
-    @property
-    def new_line(self) -> bool:
-        """True when it begins a line."""
-        return "\n" in self.before
-
-
-@dataclass(frozen=True, slots=True)
 class _AnswerTo:
     """A verifier that knows what was asked."""
 
@@ -113,29 +72,16 @@ def ground(text: str, sources: Sequence[Source], verifier: Checks, asked: str = 
     numbered afresh. The spans of the citations are those of the sentences in the new text, without their [n].
     """
     checks = _AnswerTo(verifier, asked)
-    pieces = _in_its_own_words([_checked(piece, sources, checks) for piece in _pieces(clean(text))])
+    pieces = _in_its_own_words([_checked(piece, sources, checks) for piece in pieces_of(clean(text))])
     pieces = _with_lead_ins(pieces, sources, checks)
-    written, citations = _written(pieces)
+    written, citations = laid_out(pieces)
     left_out = tuple(
         UnsupportedSentence(p.left_out or p.body, p.reason or CUT_OFF) for p in pieces if p.left_out or not p.kept
     )
     return Grounded(written, citations, left_out)
 
 
-def _pieces(text: str) -> list[_Piece]:
-    found: list[_Piece] = []
-    end = 0
-    for span in split_sentences(text):
-        unit = text[span.start : span.end]
-        new_line = not found or "\n" in text[end : span.start]
-        marker = list_marker(unit) if new_line else ""
-        before = text[end : span.start] if found else "\n"
-        found.append(_Piece(before, marker, unit[len(marker) :]))
-        end = span.end
-    return found
-
-
-def _checked(piece: _Piece, sources: Sequence[Source], verifier: _AnswerTo) -> _Piece:
+def _checked(piece: Piece, sources: Sequence[Source], verifier: _AnswerTo) -> Piece:
     if piece.leads_in or _BARE_REPLY.fullmatch(piece.body):
         return piece
     if not sources:
@@ -149,26 +95,26 @@ def _checked(piece: _Piece, sources: Sequence[Source], verifier: _AnswerTo) -> _
     return _trimmed(piece, sources, verifier) or replace(piece, reason=support.reason, nearest=(best, support))
 
 
-def _trimmed(piece: _Piece, sources: Sequence[Source], verifier: _AnswerTo) -> _Piece | None:
+def _trimmed(piece: Piece, sources: Sequence[Source], verifier: _AnswerTo) -> Piece | None:
     """The piece without what a small model likes to put round a fact, if what remains is supported.
 
     That is an explanation at the end ("…, which can help doctors") and an echo of the question at the beginning ("To
     find that out, …"): they go, the fact stays. As little as possible is cut off.
     """
-    for body, left_out in _shorter(piece.body):
+    for body, left_out in shorter(piece.body):
         best, support = _best(body, sources, verifier)
         if support.supported:
             return replace(piece, body=body, supports=((best, support),), kept=True, left_out=left_out)
     return None
 
 
-def _in_its_own_words(pieces: Sequence[_Piece]) -> list[_Piece]:
+def _in_its_own_words(pieces: Sequence[Piece]) -> list[Piece]:
     """Pieces that took most of a passage over and yet are not borne out, replaced by that passage as it stands.
 
     Whatever the model made of it, the passage itself is true to the source; each is given once.
     """
     given = {support.quote for piece in pieces for _, support in piece.supports}
-    found: list[_Piece] = []
+    found: list[Piece] = []
     for piece in pieces:
         if not piece.kept and piece.nearest is not None and piece.nearest[1].quote not in given:
             source, support = piece.nearest
@@ -201,19 +147,6 @@ def _as_sentence(quote: str) -> str:
     return f'{AUTHOR} writes: "{text}"' if speaks_as_author(text) else text
 
 
-def _shorter(sentence: str) -> Iterator[tuple[str, str]]:
-    """Shorter forms of the sentence, each with what it leaves out."""
-    opening = _OPENING.match(sentence)
-    start = opening.end() if opening else 0
-    for begin in sorted({0, start}):
-        kept = sentence[begin : begin + 1].upper() + sentence[begin + 1 :]
-        if begin:
-            yield kept, sentence[:begin].strip()
-        for addition in reversed(list(_ADDITION.finditer(kept))):
-            if len(kept[: addition.start()].split()) >= _FEWEST_WORDS:
-                yield f"{kept[: addition.start()]}.", kept[addition.end() :]
-
-
 def _best(sentence: str, sources: Sequence[Source], verifier: _AnswerTo) -> tuple[Source, Support]:
     checked = [(s, verifier.check(sentence, s.text, s.entry.question)) for s in sources]
     return max(checked, key=lambda pair: (pair[1].supported, pair[1].score, -pair[0].number))
@@ -234,7 +167,7 @@ def _joint_supports(
     return ()
 
 
-def _with_lead_ins(pieces: list[_Piece], sources: Sequence[Source], verifier: _AnswerTo) -> list[_Piece]:
+def _with_lead_ins(pieces: list[Piece], sources: Sequence[Source], verifier: _AnswerTo) -> list[Piece]:
     """Decide on lead-ins and bare replies from the last to the first, since one lead-in may announce another."""
     pieces = list(pieces)
     for place in range(len(pieces) - 1, -1, -1):
@@ -242,7 +175,7 @@ def _with_lead_ins(pieces: list[_Piece], sources: Sequence[Source], verifier: _A
         if _BARE_REPLY.fullmatch(piece.body):
             pieces[place] = _reply(piece, pieces[place + 1 : place + 2])
         elif piece.leads_in:
-            led = [p for p in _led_by(pieces, place) if p.kept]
+            led = [p for p in led_by(pieces, place) if p.kept]
             cited = {s.number: s for p in led for s, _ in p.supports}.values()
             objections = [verifier.foreign(piece.body, s.text, s.entry.question) for s in cited]
             if not led:
@@ -253,33 +186,7 @@ def _with_lead_ins(pieces: list[_Piece], sources: Sequence[Source], verifier: _A
     return pieces
 
 
-def _led_by(pieces: Sequence[_Piece], place: int) -> list[_Piece]:
-    """What a lead-in announces: its list, else the one piece after it; for a heading all up to the next heading."""
-    lead, following = pieces[place], pieces[place + 1 :]
-    found: list[_Piece] = []
-    for piece in following:
-        if _ends_scope(lead, piece, bool(found)):
-            break
-        found.append(piece)
-        if not lead.heading and len(found) == 1 and not piece.marker:
-            break
-    return found
-
-
-def _ends_scope(lead: _Piece, piece: _Piece, any_before: bool) -> bool:
-    """Whether `piece` no longer belongs to what `lead` announces."""
-    if lead.heading:
-        return piece.heading
-    if lead.marker and piece.marker and piece.indent <= lead.indent and _alike(lead.marker, piece.marker):
-        return True
-    return any_before and piece.new_line and not piece.marker and piece.indent <= lead.indent
-
-
-def _alike(marker: str, other: str) -> bool:
-    return bool(_NUMBERED.match(marker)) == bool(_NUMBERED.match(other))
-
-
-def _reply(piece: _Piece, following: Sequence[_Piece]) -> _Piece:
+def _reply(piece: Piece, following: Sequence[Piece]) -> Piece:
     """A bare "Yes." stays before a sentence that stays, unless the source of that begins with the opposite."""
     said = piece.body.strip(" .!,*").lower()
     if not following or not following[0].kept:
@@ -289,60 +196,3 @@ def _reply(piece: _Piece, following: Sequence[_Piece]) -> _Piece:
         if first and first[1].lower() != said:
             return replace(piece, reason="the source says the opposite")
     return replace(piece, kept=True)
-
-
-def _written(pieces: Sequence[_Piece]) -> tuple[str, tuple[Citation, ...]]:
-    parts: list[str] = []
-    length = 0
-    citations: list[Citation] = []
-    counters: dict[int, tuple[int, int]] = {}  # indent -> (number as written, number as given)
-    pending = ""  # the widest space since the last piece that was kept
-    marker = ""  # of a line whose first sentence was left out
-    for piece in pieces:
-        pending = _wider(pending, piece.before)
-        marker = piece.marker or ("" if piece.new_line else marker)
-        if not piece.kept:
-            continue
-        gap = pending if parts else ""
-        if "\n" not in pending:
-            gap, marker = " " if parts else "", ""
-        if numbered := _NUMBERED.match(marker):
-            marker = _renumbered(numbered, piece.indent, counters)
-        head = gap + marker
-        start = length + len(head)
-        numbers = "".join(f"[{source.number}]" for source, _ in piece.supports)
-        parts.append(head + piece.body + (f" {numbers}" if numbers else ""))
-        length += len(parts[-1])
-        for source, support in piece.supports:
-            citations.append(
-                Citation(
-                    number=source.number,
-                    entry_id=source.entry.id,
-                    quote=support.quote,
-                    start=start,
-                    end=start + len(piece.body),
-                    support=support.score,
-                )
-            )
-        pending, marker = "", ""
-    return "".join(parts), tuple(citations)
-
-
-def _wider(one: str, other: str) -> str:
-    """The gap with more line breaks, at most one empty line; the later one's indent."""
-    breaks = min(2, max(one.count("\n"), other.count("\n")))
-    if not breaks:
-        return other or one
-    indent = other.rsplit("\n", 1)[-1] if "\n" in other else one.rsplit("\n", 1)[-1]
-    return "\n" * breaks + indent
-
-
-def _renumbered(marker: re.Match[str], indent: int, counters: dict[int, tuple[int, int]]) -> str:
-    written = int(marker["number"])
-    before = counters.get(indent)
-    # A list goes on while its numbers rise.
-    given = before[1] + 1 if before is not None and written > before[0] else 1
-    counters[indent] = (written, given)
-    for deeper in [i for i in counters if i > indent]:
-        del counters[deeper]
-    return f"{marker['indent']}{given}{marker['tail']}"
