@@ -87,13 +87,16 @@ class ScriptedGenerator:
         script: str | Callable[[Prompt], str],
         *,
         choices: Callable[[Prompt, Sequence[str]], tuple[float, ...]] | None = None,
+        likelihoods: Callable[[Prompt], float] | None = None,
         context_tokens: int = 4096,
     ) -> None:
         self._script = script
         self._choices = choices
+        self._likelihoods = likelihoods
         self.info = ModelInfo(name="scripted", device="cpu", context_tokens=context_tokens)
         self.prompts: list[Prompt] = []  # every prompt that was generated from, in order
         self.asked: list[Prompt] = []  # every prompt that was put to `choose`
+        self.measured: list[Prompt] = []  # every prompt whose likelihood was asked for
         self.warmed: list[Prompt] = []
         self.closed = False
 
@@ -110,6 +113,11 @@ class ScriptedGenerator:
         if self._choices is not None:
             return self._choices(prompt, options)
         return (1.0,) + (0.0,) * (len(options) - 1)
+
+    def likelihood(self, prompt: Prompt) -> float | None:
+        """What `likelihoods` gives; without it, it is not told."""
+        self.measured.append(prompt)
+        return self._likelihoods(prompt) if self._likelihoods is not None else None
 
     def count_tokens(self, text: str) -> int:
         """Words."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from rag_faq.generation.worker import Worker
 from rag_faq.records import ModelInfo, Prompt
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _MOST_STATE_BYTES = 2**30  # of memory, where the setting leaves it open
 _WORK_BYTES = 128 * 2**20  # that llama.cpp takes beside weights and context
@@ -156,17 +159,14 @@ class LlamaEngine:
         firsts = [self._model.tokenise(option, special=False)[:1] for option in options]
         if [] in firsts or len({first[0] for first in firsts}) < len(firsts):
             raise ValueError(f"the options {list(options)} do not differ in their first tokens")
-        job = Job(self._tokenise(prompt, 1))
-        self._worker.submit(job)
-        try:
-            scores = job.output.get()
-        finally:
-            job.left = True  # an interrupted caller lets the next one start
-        if not isinstance(scores, np.ndarray):
-            raise scores if isinstance(scores, EngineError) else EngineError("The model gave no scores")
+        scores = self._result(Job(self._tokenise(prompt, 1)), np.ndarray)
         chosen = scores[[first[0] for first in firsts]].astype(np.float64)
         weights = np.exp(chosen - chosen.max())
         return tuple(float(weight) for weight in weights / weights.sum())
+
+    def likelihood(self, prompt: Prompt) -> float:
+        """Mean log-probability of a token of the prompt's last segment, given what stands before."""
+        return self._result(Job(self._tokenise(prompt, 1), likelihood=True), float)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens this text takes in this model."""
@@ -193,6 +193,17 @@ class LlamaEngine:
     def close(self) -> None:
         """End what is under way within one token, and free the weights. Closing twice is harmless."""
         self._close()
+
+    def _result(self, job: Job, kind: type[T]) -> T:
+        """The one item that comes of a job for which nothing is written."""
+        self._worker.submit(job)
+        try:
+            found = job.output.get()
+        finally:
+            job.left = True  # an interrupted caller lets the next one start
+        if not isinstance(found, kind):
+            raise found if isinstance(found, EngineError) else EngineError("The model gave no scores")
+        return found
 
     def _tokenise(self, prompt: Prompt, new_tokens: int) -> TokenisedPrompt:
         tokenised = tokenise_prompt(prompt, self._template, self._model)

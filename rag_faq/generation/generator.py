@@ -73,6 +73,13 @@ class Generator(Protocol):
         """
         ...
 
+    def likelihood(self, prompt: Prompt) -> float | None:
+        """Mean log-probability of a token of the prompt's last segment, given what stands before; in nats.
+
+        None where the model does not tell. Nothing is generated.
+        """
+        ...
+
     def count_tokens(self, text: str) -> int:
         """How many tokens this text takes in this model."""
         ...

@@ -29,6 +29,8 @@ State: TypeAlias = NDArray[np.uint8]  # (bytes,): what llama.cpp wrote of a run 
 
 # Tokens of one batch of a prompt. Small enough that a caller can be stopped soon, large enough for full speed.
 PIECE = 64
+# Tokens of one batch of which each is scored: the scores of a token take room for every word that there is.
+SCORED = 32
 # A batch of 1 to 7 tokens takes other kernels than a larger one and rounds otherwise: the last batch of a part is made
 # longer rather than leaving so few behind.
 LEAST = 8
@@ -184,14 +186,31 @@ class LlamaModel:
 
     def decode(self, tokens: list[int], position: int, *, logits: bool) -> None:
         """Read at most PIECE + LEAST tokens, the first at `position`. `logits`: what follows the last is wanted."""
+        self._decode(tokens, position, [False] * (len(tokens) - 1) + [logits])
+
+    def score(self, tokens: list[int], position: int, following: list[int]) -> list[float]:
+        """Read as `decode` does, at most SCORED + LEAST tokens: log-probability of each of `following` in its place.
+
+        The first of `following` is the token that stands behind the first of `tokens`, and so on. The state is the
+        same, bit for bit, as after `decode`.
+        """
+        self._decode(tokens, position, [i < len(following) for i in range(len(tokens))])
+        return [self._log_probability(place, token) for place, token in enumerate(following)]
+
+    def _log_probability(self, place: int, token: int) -> float:
+        pointer = self.api.llama_get_logits_ith(self._context, place)
+        scores = np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,))
+        highest = scores.max()
+        return float(scores[token] - highest - np.log(np.exp(scores - highest).sum(dtype=np.float64)))
+
+    def _decode(self, tokens: list[int], position: int, logits: list[bool]) -> None:
         batch = self._batch
         for i, token in enumerate(tokens):
             batch.token[i] = token
             batch.pos[i] = position + i
             batch.n_seq_id[i] = 1
             batch.seq_id[i][0] = _TEXT
-            batch.logits[i] = 0
-        batch.logits[len(tokens) - 1] = logits
+            batch.logits[i] = logits[i]
         batch.n_tokens = len(tokens)
         code = self.api.llama_decode(self._context, batch)
         if code != 0:
@@ -286,7 +305,8 @@ def context_params(api: Any, layout: Layout, cells: int, *, batch: int, streams:
     params = api.llama_context_default_params()
     params.n_ctx = cells
     params.n_batch = params.n_ubatch = batch
-    params.n_seq_max = params.n_outputs_max = streams or 2  # llama.cpp wants room for one output a sequence
+    params.n_seq_max = streams or 2
+    params.n_outputs_max = streams or SCORED + LEAST  # tokens of one batch that can be scored
     params.kv_unified = not streams
     params.n_threads = params.n_threads_batch = layout.threads
     params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED

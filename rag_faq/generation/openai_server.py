@@ -190,6 +190,9 @@ class OpenAIServer:
             raise ValueError(f"the options {list(options)} do not differ in how they begin")
         return self._call(self._choose, prompt, options)
 
+    def likelihood(self, prompt: Prompt) -> None:
+        """Not told: the interface of these servers gives probabilities of what is written only."""
+
     def count_tokens(self, text: str) -> int:
         """How many tokens this text takes in this model; more than it takes, where the server cannot count."""
         if self._known.tokeniser and text:

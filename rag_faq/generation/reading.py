@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rag_faq.generation.llama import LEAST, PIECE, LlamaModel, State
+from rag_faq.generation.llama import LEAST, PIECE, SCORED, LlamaModel, State
 from rag_faq.generation.states import StateStore, state_keys
 from rag_faq.generation.template import TokenisedPrompt
 
@@ -51,16 +51,33 @@ class Reader:
 
         `stop` is called before each piece of so many tokens; Interrupted is raised when it says so.
         """
-        parts = prompt.parts
         # Behind the last passing cut comes no more than the closing of the message: nothing goes on from there but the
         # very same prompt, which is not worth another batch.
-        kept = parts[: len(prompt.cuts) + max(0, len(prompt.passing) - 1)]
-        for key, (_, end) in zip(self._keys(prompt), kept, strict=False):
-            if end > position:
-                self._read_part(prompt, pieces(position, end, piece), stop)
-                self._keep(key, (position, end), passing=end not in prompt.cuts)
-                position = end
+        kept = len(prompt.cuts) + max(0, len(prompt.passing) - 1)
+        position = self._read_kept(prompt, position, kept, stop, piece)
         self._read_part(prompt, pieces(position, len(prompt.tokens), piece), stop)
+
+    def likelihood(self, prompt: TokenisedPrompt, stop: Callable[[], bool]) -> float:
+        """Mean log-probability of the last segment's tokens, the first left out, given all that stands before them.
+
+        Reads from the longest kept prefix without that segment up to its end, and keeps what a prompt that goes on
+        from there can use.
+        """
+        begin, end = prompt.last
+        lasting = len(prompt.cuts)
+        keys = self._keys(prompt)
+        position = self._restore(prompt, keys[:lasting], evict=True)
+        position = self._read_kept(prompt, position, lasting, stop, PIECE)
+        found: list[float] = []
+        for start, until in pieces(position, end, SCORED):
+            if stop():
+                raise Interrupted
+            following = list(prompt.tokens[start + 1 : min(until + 1, end)])
+            scores = self._model.score(list(prompt.tokens[start:until]), start, following)
+            found += scores[max(0, begin - start) :]
+        for key, cut in zip(keys[lasting:], prompt.passing[:1], strict=False):
+            self._keep(key, (position, cut), passing=True)
+        return sum(found) / len(found) if found else 0.0
 
     def fill(self, ahead: Ahead, stop: Callable[[], bool]) -> bool:
         """Fill the states of a prompt's lasting parts, pushing nothing out. False when there is no room for more.
@@ -96,6 +113,17 @@ class Reader:
                 if not self._model.restore(state):
                     self.states.drop(key)
                     break
+                position = end
+        return position
+
+    def _read_kept(
+        self, prompt: TokenisedPrompt, position: int, count: int, stop: Callable[[], bool], piece: int
+    ) -> int:
+        """Read the first `count` parts as far as they lie behind `position`, and keep them; gives where they end."""
+        for key, (_, end) in zip(self._keys(prompt), prompt.parts[:count], strict=False):
+            if end > position:
+                self._read_part(prompt, pieces(position, end, piece), stop)
+                self._keep(key, (position, end), passing=end not in prompt.cuts)
                 position = end
         return position
 

@@ -68,12 +68,14 @@ class TokenisedPrompt:
     """The tokens of a prompt, and the lengths of the prefixes whose states may be kept.
 
     `cuts` ascend, are multiples of ALIGNMENT, and lie at least SHORTEST tokens apart and before the end. `passing` go
-    on in the same way: prefixes that hold the question, and so are of use for a short while.
+    on in the same way: prefixes that hold the question, and so are of use for a short while. `last` is where the last
+    segment's own tokens begin and end.
     """
 
     tokens: tuple[int, ...]
     cuts: tuple[int, ...]
     passing: tuple[int, ...] = ()
+    last: tuple[int, int] = (0, 0)
 
     @property
     def parts(self) -> list[tuple[int, int]]:
@@ -151,16 +153,19 @@ def tokenise_prompt(prompt: Prompt, template: ChatTemplate, vocabulary: Vocabula
             if i <= len(segments) - prompt.fresh and len(tokens) - (cuts[-1] if cuts else 0) >= SHORTEST:
                 tokens += [newline] * (-len(tokens) % ALIGNMENT)
                 cuts.append(len(tokens))
-        end = len(tokens)
+        begin = len(tokens)
         tokens += plain_tokens(segment, vocabulary)
         if i >= len(segments) - prompt.fresh:
             fresh_ends.append(len(tokens))
+    end = len(tokens)
     tokens += closing
     short = SHORTEST - (len(tokens) - (cuts[-1] if cuts else 0))
     if short > 0:
-        tokens[end:end] = [newline] * short
+        tokens[begin:begin] = [newline] * short
+        begin, end = begin + short, end + short
         fresh_ends.pop()
-    return TokenisedPrompt(tuple(tokens), tuple(cuts), _passing(cuts, fresh_ends, len(closing)))
+    passing = _passing(cuts, fresh_ends, len(closing))
+    return TokenisedPrompt(tuple(tokens), tuple(cuts), passing, last=(begin, end))
 
 
 def _passing(cuts: Sequence[int], ends: Sequence[int], closing: int) -> tuple[int, ...]:

@@ -144,7 +144,11 @@ class Worker:
         waited = time.perf_counter() - job.since
         job.stats = replace(job.stats, queue_s=waited, prompt_tokens=len(job.prompt.tokens))
         try:
-            self._read(job)
+            stop = self._make_way(job)
+            if job.likelihood:
+                job.output.put(self._reader.likelihood(job.prompt, stop))
+                return
+            self._read(job, stop)
             if job.sampling is None:
                 job.output.put(self._model.logits())
             else:
@@ -154,8 +158,12 @@ class Worker:
         except EngineError as error:
             job.fail(error)
 
-    def _read(self, job: Job) -> None:
-        """Bring the model's own context to the end of the prompt. Interrupted when nobody waits for that any more."""
+    def _make_way(self, job: Job) -> Callable[[], bool]:
+        """Free the model's own context for a prompt. Interrupted when nobody waits for it any more.
+
+        Gives what is to be called between the pieces of the prompt: it lets those who write go on, and tells whether
+        to stop.
+        """
 
         def stop() -> bool:
             if len(self._desk):
@@ -167,6 +175,10 @@ class Worker:
         while not self._desk.make_way():
             if stop():
                 raise Interrupted
+        return stop
+
+    def _read(self, job: Job, stop: Callable[[], bool]) -> None:
+        """Bring the model's own context to the end of the prompt."""
         others = len(self._desk) > 0
         position = self._reader.restore(job.prompt)
         job.stats = replace(job.stats, cached_tokens=position)

@@ -18,7 +18,9 @@ PROMPT = Prompt((Message("system", ("Be brief.",)), Message("user", ("Some text.
 @pytest.fixture(params=["scripted", pytest.param("llama", marks=pytest.mark.weights)])
 def generator(request: pytest.FixtureRequest) -> Iterator[Generator]:
     if request.param == "scripted":
-        yield ScriptedGenerator("It is a test of what was promised, in ten words.")
+        yield ScriptedGenerator(
+            "It is a test of what was promised, in ten words.", likelihoods=lambda prompt: -float(len(prompt.messages))
+        )
         return
     path = request.getfixturevalue("small_gguf")
     engine = LlamaEngine.load(path, context_tokens=512, threads=1)
@@ -78,6 +80,12 @@ def test_choosing_gives_one_probability_an_option(generator):
     assert len(found) == 2
     assert sum(found) == pytest.approx(1.0)
     assert all(0 <= probability <= 1 for probability in found)
+
+
+def test_a_question_is_as_likely_each_time_it_is_looked_at(generator):
+    found = generator.likelihood(PROMPT)
+    assert found == generator.likelihood(PROMPT)
+    assert found < 0
 
 
 def test_tokens_are_counted(generator):

@@ -93,6 +93,18 @@ def start(worker: Worker, prompt: TokenisedPrompt, tokens: int, cancel: threadin
     return job
 
 
+def likelihood(worker: Worker, prompt: TokenisedPrompt) -> float:
+    job = Job(prompt, likelihood=True)
+    worker.submit(job)
+    found = job.output.get()
+    assert isinstance(found, float)
+    return found
+
+
+def log_probability(scores: np.ndarray, token: int) -> float:
+    return float(scores[token] - np.logaddexp.reduce(scores.astype(np.float64)))
+
+
 def written(job: Job) -> str:
     text = ""
     while not isinstance(item := job.output.get(), End):
@@ -142,6 +154,40 @@ def test_the_answer_starts_from_the_question_that_was_judged_before(worker, toke
         assert len(answer.tokens) - job.stats.cached_tokens <= 11  # the closing, and up to 8 + 3 tokens
     keeping.stop()
     assert len(list(tmp_path.glob("*.state"))) == len(answer.cuts)  # nothing of a question is written
+
+
+@pytest.mark.parametrize("words", [4, 12, 40])
+def test_what_is_judged_starts_from_the_question_whose_likelihood_was_looked_at(worker, tokenised, words):
+    question = " ".join(["why"] * words) + "?"
+    cold, keeping = worker(None), worker(StateStore(MemoryStates(MEMORY), passing=MemoryStates(MEMORY)))
+    answer = tokenised(question, ENTRIES[0])
+    judged = tokenised(question, ENTRIES[0], asked="\nDoes the text answer the question? Reply with yes or no.")
+    first = likelihood(keeping, answer)
+    assert np.array_equal(scores(keeping, judged), scores(cold, judged))
+    assert written(start(keeping, answer, 8)) == written(start(cold, answer, 8))
+    assert likelihood(keeping, answer) == first == likelihood(cold, answer)
+    if words > 4:  # else it is too short to be kept
+        job = Job(judged)
+        keeping.submit(job)
+        job.output.get()
+        assert job.stats.cached_tokens == answer.passing[0]
+
+
+def test_the_likelihood_is_that_of_the_last_segments_tokens_but_the_first(worker, tokenised):
+    prompt = tokenised("What does a low temperature do?", ENTRIES[1])
+    begin, end = prompt.last
+    running = worker(None)
+    expected = [
+        log_probability(scores(running, TokenisedPrompt(prompt.tokens[:place], ())), prompt.tokens[place])
+        for place in range(begin + 1, end)
+    ]
+    assert likelihood(running, prompt) == pytest.approx(np.mean(expected), abs=0.02)  # other kernels, for each token
+
+
+def test_a_question_that_goes_with_the_text_is_likelier(worker, tokenised):
+    running = worker(None)
+    question = "What does a low temperature do to the likeliest tokens?"
+    assert likelihood(running, tokenised(question, ENTRIES[1])) > likelihood(running, tokenised(question, ENTRIES[0]))
 
 
 def test_nor_does_it_matter_how_many_threads_or_how_long_the_context(worker, tokenised):

@@ -82,6 +82,8 @@ class PacedGenerator:
     def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
         return (1.0,) + (0.0,) * (len(options) - 1)
 
+    def likelihood(self, prompt: Prompt) -> None: ...
+
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
