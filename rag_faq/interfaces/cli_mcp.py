@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def mcp(context: typer.Context) -> None:
     """Serve the FAQ to an agent over standard input and output (Model Context Protocol)."""
+    from rag_faq.feedback.store import open_feedback
     from rag_faq.interfaces.mcp_server import run_stdio
+    from rag_faq.interfaces.questions import Questions
 
     settings = settings_of(context)
     log = logging.getLogger(__name__)
@@ -28,4 +30,4 @@ def mcp(context: typer.Context) -> None:
         log.info("%d entries, %s on %s", len(chatbot.entries), chatbot.model.name, chatbot.model.device)
         return chatbot
 
-    run_stdio(load)
+    run_stdio(load, Questions(open_feedback(settings)))

@@ -15,6 +15,7 @@ from rag_faq.chatbot import FaqChatbot
 from rag_faq.interfaces.gradio_page import Page
 from rag_faq.interfaces.http.access import page_login
 from rag_faq.interfaces.page.texts import FALLBACK, Texts, load_catalogue
+from rag_faq.interfaces.questions import Questions
 from rag_faq.settings import Settings
 
 # The page asks nobody but this server, whatever a document or a model may write. Gradio needs scripts in the page.
@@ -29,7 +30,7 @@ _HEADERS = {
 }
 
 
-def make_page(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
+def make_page(chatbot: FaqChatbot, settings: Settings, questions: Questions) -> FastAPI:
     """The page over one chatbot, to be mounted in the web app (`rag_faq.interfaces.http.app.page_mount`)."""
     catalogue = load_catalogue()
     scripts = "\n".join(_part(name) for name in ("page.js", "dialogs.js", "map.js"))
@@ -37,7 +38,7 @@ def make_page(chatbot: FaqChatbot, settings: Settings) -> FastAPI:
     app.add_api_route("/alive", lambda: {"alive": True})  # the page asks when it waits for long
     gr.mount_gradio_app(
         app,
-        Page(chatbot, settings, catalogue).blocks,
+        Page(chatbot, settings, questions, catalogue).blocks,
         path="/",
         auth=page_login(settings),
         server_name=settings.host,

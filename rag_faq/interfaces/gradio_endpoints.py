@@ -12,6 +12,7 @@ from gradio.events import api
 
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.errors import RagFaqError
+from rag_faq.interfaces.questions import Questions
 from rag_faq.interfaces.wire import MOST_HITS, answer_json, hits_json
 from rag_faq.records import History
 from rag_faq.settings import Settings
@@ -34,12 +35,14 @@ _SEARCH = (
 )
 
 
-def add_endpoints(chatbot: FaqChatbot, settings: Settings) -> None:
+def add_endpoints(chatbot: FaqChatbot, settings: Settings, questions: Questions) -> None:
     """Add `/ask` and `/search` to the Blocks that is being built. A question without words is refused in the answer."""
 
     async def ask(question: str, history: list[list[str]] | None = None) -> dict[str, Any]:
         earlier = _turns(history)
-        answer = await _in_thread(lambda cancel: chatbot.ask(question, earlier, cancel))
+        with questions.take_in("gradio") as inquiry:
+            given = await _in_thread(lambda cancel: inquiry.answer(chatbot.stream(question, earlier, cancel)))
+        answer = given.answer
         return {"question": answer.question, **answer_json(answer)}
 
     async def search(query: str, limit: int = 5) -> dict[str, Any]:

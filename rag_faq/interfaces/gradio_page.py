@@ -9,7 +9,7 @@ import gradio as gr
 
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.feedback.gaps import find_gaps
-from rag_faq.feedback.store import FeedbackStore, feedback_file, open_feedback
+from rag_faq.feedback.store import FeedbackStore, feedback_file
 from rag_faq.interfaces.gradio_endpoints import add_endpoints
 from rag_faq.interfaces.page.admin import AdminTab
 from rag_faq.interfaces.page.admin_access import admin_access
@@ -26,19 +26,21 @@ from rag_faq.interfaces.page.shelf import load_shelf
 from rag_faq.interfaces.page.shelf_tab import Conversations, opener
 from rag_faq.interfaces.page.shortcuts import shortcuts_dialog
 from rag_faq.interfaces.page.texts import FALLBACK, Texts
+from rag_faq.interfaces.questions import Questions
 from rag_faq.settings import Settings
 
 
 class Page:
     """The components of the page and what happens between them."""
 
-    def __init__(self, chatbot: FaqChatbot, settings: Settings, catalogue: Mapping[str, Texts]) -> None:
+    def __init__(
+        self, chatbot: FaqChatbot, settings: Settings, questions: Questions, catalogue: Mapping[str, Texts]
+    ) -> None:
         texts = catalogue[FALLBACK]
         self.blocks: gr.Blocks = gr.Blocks(title=texts("title"), analytics_enabled=False, fill_width=True)
         with self.blocks:
             kept, shelf, choices = (stored(f"rag-faq-{name}") for name in ("conversation", "shelf", "choices"))
-            store = open_feedback(settings)
-            self.context = Context(chatbot, settings, store, catalogue, kept, shelf, choices)
+            self.context = Context(chatbot, settings, questions, catalogue, kept, shelf, choices)
             self._build(texts)
             self._wire()
 
@@ -83,7 +85,8 @@ class Page:
 
     def _wire(self) -> None:
         context, ask = self.context, self.ask
-        add_endpoints(context.chatbot, context.settings)  # first, so that no event of the page takes their names
+        # First, so that no event of the page takes their names.
+        add_endpoints(context.chatbot, context.settings, context.questions)
         ask.wire(self.bridge)
         self.browse.wire()
         self.map.wire(self.map_tab)

@@ -21,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rag_faq.errors import RagFaqError
 from rag_faq.interfaces.http.access import host_names
-from rag_faq.interfaces.http.app import Mounted
+from rag_faq.interfaces.http.app import Mount, Mounted
 from rag_faq.interfaces.http.schemas import CitationShown, EntryShown, HitShown, RelatedShown, SourceShown
+from rag_faq.interfaces.questions import Questions
 from rag_faq.interfaces.wire import MOST_HITS, answer_json, entry_json, hits_json
 from rag_faq.records import Answer, Outcome
 from rag_faq.settings import Settings
@@ -104,10 +105,14 @@ class _Turns:
         self._limit = anyio.CapacityLimiter(_AT_ONCE)
         self._inside = 0
 
-    async def run(self, work: Callable[[FaqChatbot, Event], T]) -> T:
-        """What `work` gives; a caller who leaves sets its flag. ToolError says why there is nothing."""
+    def check(self) -> None:
+        """ToolError when no further call is taken in at present."""
         if self._inside >= self._most:
             raise ToolError("Too many questions are waiting. Ask again in a while.")
+
+    async def run(self, work: Callable[[FaqChatbot, Event], T]) -> T:
+        """What `work` gives; a caller who leaves sets its flag. ToolError says why there is nothing."""
+        self.check()
         cancel = Event()
         self._inside += 1
         try:
@@ -121,13 +126,17 @@ class _Turns:
             self._inside -= 1
 
 
-def make_mcp(chatbot: Callable[[], FaqChatbot], most_waiting: int = 32) -> MCPServer:
+def make_mcp(
+    chatbot: Callable[[], FaqChatbot], most_waiting: int = 32, questions: Questions | None = None
+) -> MCPServer:
     """The server of the three tools. `chatbot` is called, in a thread, at every call of a tool.
 
-    More than `most_waiting` calls that wait for their turn are told to come back.
+    More than `most_waiting` calls that wait for their turn are told to come back. `questions` counts and keeps what is
+    asked; without it nothing is kept.
     """
+    questions = questions or Questions()
     server = MCPServer("rag-faq", title="FAQ", instructions=_INSTRUCTIONS, log_level="WARNING")
-    run = _Turns(chatbot, most_waiting).run
+    turns = _Turns(chatbot, most_waiting)
 
     @server.tool(title="Ask the FAQ", description=_ASK, annotations=_READS)
     async def ask_faq(
@@ -135,7 +144,10 @@ def make_mcp(chatbot: Callable[[], FaqChatbot], most_waiting: int = 32) -> MCPSe
         history: Annotated[list[Turn] | None, Field(description="The conversation so far, oldest first.")] = None,
     ) -> Annotated[CallToolResult, FaqAnswer]:
         earlier = tuple((turn.role, turn.content) for turn in history or ())
-        answer = await run(lambda bot, cancel: bot.ask(question, earlier, cancel))
+        turns.check()  # a call that is turned away is no question
+        with questions.take_in("mcp") as inquiry:
+            given = await turns.run(lambda bot, cancel: inquiry.answer(bot.stream(question, earlier, cancel)))
+        answer = given.answer
         shown = FaqAnswer.model_validate(answer_json(answer))
         return _result(answer_text(answer), shown)
 
@@ -150,7 +162,7 @@ def make_mcp(chatbot: Callable[[], FaqChatbot], most_waiting: int = 32) -> MCPSe
                 raise ToolError(f"The query is {len(query):,} characters long; the most is {most:,}.")
             return FaqHits.model_validate(hits_json(*bot.find(query), limit))
 
-        found = await run(find)
+        found = await turns.run(find)
         lines = [f"{hit.rank}. Entry {hit.entry}: {hit.question}\n{hit.matched}" for hit in found.hits]
         return _result("\n\n".join(lines) or "Nothing was found: the query has no words to look for.", found)
 
@@ -158,7 +170,7 @@ def make_mcp(chatbot: Callable[[], FaqChatbot], most_waiting: int = 32) -> MCPSe
     async def get_entry(
         number: Annotated[int, Field(description="The FAQ's own number of the entry.", ge=0)],
     ) -> Annotated[CallToolResult, FaqEntries]:
-        every = await run(lambda bot, _: bot.entries)
+        every = await turns.run(lambda bot, _: bot.entries)
         found = [entry for entry in every if entry.number == number]
         if not found:
             known = [entry.number for entry in every]
@@ -181,12 +193,12 @@ def answer_text(answer: Answer) -> str:
     return "\n\n".join([answer.text, *(["Sources:\n" + "\n".join(lines)] if lines else [])])
 
 
-def mcp_mount(settings: Settings) -> Callable[[FaqChatbot], Mounted]:
+def mcp_mount(settings: Settings) -> Mount:
     """The tools over streamable HTTP, for the web app's `Parts.mounts`."""
 
-    def mount(chatbot: FaqChatbot) -> Mounted:
+    def mount(chatbot: FaqChatbot, questions: Questions) -> Mounted:
         # No sessions: every request stands by itself, so nothing is kept for clients that never say goodbye.
-        app = make_mcp(lambda: chatbot, settings.max_waiting).streamable_http_app(
+        app = make_mcp(lambda: chatbot, settings.max_waiting, questions).streamable_http_app(
             streamable_http_path=PATH,
             stateless_http=True,
             max_request_body_size=settings.max_request_kb * 1024,
@@ -197,19 +209,21 @@ def mcp_mount(settings: Settings) -> Callable[[FaqChatbot], Mounted]:
     return mount
 
 
-def run_stdio(load: Callable[[], FaqChatbot]) -> None:
-    """Serve over standard input and output until the client closes them.
+def run_stdio(load: Callable[[], FaqChatbot], questions: Questions | None = None) -> None:
+    """Serve over standard input and output until the client closes them. `questions` keeps what is asked.
 
     The client is answered at once; `load` goes on meanwhile, and the first call of a tool waits for it. What keeps
     the chatbot from being loaded is what every call is answered with.
     """
+    questions = questions or Questions()
     with ThreadPoolExecutor(1, thread_name_prefix="rag-faq load") as pool:
         loading = pool.submit(load)
         try:
-            make_mcp(loading.result, most_waiting=_STDIO_WAITING).run("stdio")
+            make_mcp(loading.result, _STDIO_WAITING, questions).run("stdio")
         finally:
             if not loading.cancel() and loading.exception() is None:
                 loading.result().close()
+            questions.close()
 
 
 def _result(text: str, shown: BaseModel) -> CallToolResult:

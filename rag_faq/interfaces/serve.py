@@ -15,6 +15,7 @@ from rag_faq.settings import Settings
 if TYPE_CHECKING:
     from rag_faq.chatbot import FaqChatbot
     from rag_faq.interfaces.http.app import Mounted
+    from rag_faq.interfaces.questions import Questions
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +56,10 @@ def serve(settings: Settings) -> None:
         sys.stderr.write(f"rag-faq: {len(chatbot.entries)} entries, {chatbot.model.name} on {chatbot.model.device}\n")
         return chatbot
 
-    def tools(chatbot: FaqChatbot) -> Mounted:
+    def tools(chatbot: FaqChatbot, questions: Questions) -> Mounted:
         from rag_faq.interfaces.mcp_server import mcp_mount
 
-        return mcp_mount(settings)(chatbot)
+        return mcp_mount(settings)(chatbot, questions)
 
     def failed(error: BaseException) -> None:
         failures.append(error)

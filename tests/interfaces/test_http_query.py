@@ -130,7 +130,7 @@ def test_a_model_that_breaks_down_in_the_stream_is_told_in_the_stream(tmp_path) 
         assert (name, json.loads(data)["status"], json.loads(data)["mend"]) == ("error", 503, "load it again")
         refused = ask(client)
         assert (refused.status_code, refused.json()["found"]) == (503, "The model is gone")
-        assert 'rag_faq_outcomes_total{outcome="failed"} 2.0' in client.get("/metrics").text
+        assert 'rag_faq_outcomes_total{door="http",outcome="failed"} 2.0' in client.get("/metrics").text
 
 
 def test_search_gives_the_nearest_entries_best_first(client, chatbot) -> None:
@@ -244,10 +244,14 @@ def test_counters_say_how_many_and_how_long_and_not_what(client) -> None:
     ask(client, UNANSWERED)
     client.get("/v1/nothing")
     text = client.get("/metrics").text
-    for line in ('rag_faq_outcomes_total{outcome="refused"} ', "rag_faq_queue_length 0.0", "rag_faq_ready 1.0"):
+    for line in (
+        'rag_faq_outcomes_total{door="http",outcome="refused"} ',
+        "rag_faq_queue_length 0.0",
+        "rag_faq_ready 1.0",
+    ):
         assert line in text
     assert 'rag_faq_refusals_total{status="404"}' in text
-    assert 'rag_faq_first_word_seconds_bucket{le="0.05"}' in text
+    assert 'rag_faq_first_word_seconds_bucket{door="http",le="0.05"}' in text
     assert "chess" not in text
 
 
@@ -280,7 +284,7 @@ def test_the_server_answers_while_the_model_is_loaded(tmp_path, chatbot) -> None
         assert loaded.wait(20)
         return chatbot
 
-    def page(_):
+    def page(*_):
         answers = Starlette(routes=[Route("/", lambda _: PlainTextResponse("the page"))])
         return Mounted("/", answers, nullcontext, guarded=False)
 
@@ -317,7 +321,7 @@ def test_what_cannot_be_loaded_is_handed_to_whoever_runs_the_server(tmp_path) ->
 def test_an_error_of_another_kind_is_handed_over_as_well(tmp_path, chatbot) -> None:
     told: list[BaseException] = []
 
-    def page(_):
+    def page(*_):
         raise ImportError("no such page")
 
     app = make_app(settings_for(tmp_path), Parts(lambda: chatbot, (page,), told.append))

@@ -15,9 +15,13 @@ import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from small_faq import FAQ, pet_chatbot
+from typer.testing import CliRunner
 
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.errors import IndexMissingError
+from rag_faq.feedback.store import FeedbackStore
+from rag_faq.interfaces import mcp_server
+from rag_faq.interfaces.cli import app as command
 from rag_faq.interfaces.http.app import Parts, make_app
 from rag_faq.interfaces.http.server import running
 from rag_faq.interfaces.mcp_server import make_mcp, mcp_mount
@@ -233,20 +237,22 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from small_faq import pet_chatbot
+from rag_faq.feedback.store import FeedbackStore
 from rag_faq.interfaces.mcp_server import run_stdio
+from rag_faq.interfaces.questions import Questions
 from rag_faq.testing import ScriptedGenerator
 
 def load():
     print("a library that talks")
     return pet_chatbot(Path(sys.argv[1]), ScriptedGenerator("Puppies sleep eighteen hours a day."))
 
-run_stdio(load)
+run_stdio(load, Questions(FeedbackStore.open(Path(sys.argv[1]) / "feedback.sqlite3")))
 """
 COMMAND = "from rag_faq.interfaces.cli import main; main()"
 TESTS = Path(__file__).parents[1]
 
 
-def test_over_stdio_nothing_but_the_protocol_is_on_standard_output(tmp_path: Path):
+def test_over_stdio_the_question_is_kept_and_nothing_but_the_protocol_is_on_standard_output(tmp_path: Path):
     server = StdioServerParameters(
         command=sys.executable, args=["-c", PROGRAM, str(tmp_path)], env={"PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
     )
@@ -256,6 +262,20 @@ def test_over_stdio_nothing_but_the_protocol_is_on_standard_output(tmp_path: Pat
         return await client.call_tool("ask_faq", {"question": QUESTION})
 
     assert talk(server, conversation).structured_content["answer"] == ANSWER
+    kept = FeedbackStore.open(tmp_path / "feedback.sqlite3").asked()
+    assert [(one.question, one.text, one.door) for one in kept] == [(QUESTION, ANSWER, "mcp")]
+
+
+@pytest.mark.parametrize("feedback", [True, False])
+def test_the_command_keeps_questions_where_the_settings_say_if_they_do(tmp_path: Path, monkeypatch, feedback: bool):
+    stores: list[FeedbackStore | None] = []
+    monkeypatch.setattr(mcp_server, "run_stdio", lambda load, questions: stores.append(questions.store))
+    file = tmp_path / "kept.sqlite3"
+    settings = [f"--set=feedback={feedback}".lower(), f"--set=feedback_file={file}", "--set=feedback_days=7"]
+    done = CliRunner().invoke(command, [*settings, "mcp"])
+    assert done.exit_code == 0
+    assert [(store.path, store.days) for store in stores if store] == [(file, 7)] * feedback
+    assert len(stores) == 1
 
 
 def test_the_command_ends_when_its_input_does():
@@ -267,10 +287,16 @@ def test_the_command_ends_when_its_input_does():
 
 
 @pytest.mark.weights
-def test_the_command_answers_from_the_shipped_faq():
+def test_the_command_answers_from_the_shipped_faq(tmp_path: Path):
+    kept = tmp_path / "feedback.sqlite3"
     server = StdioServerParameters(
-        command=sys.executable, args=["-c", COMMAND, "--set", "llm=none", "mcp"], cwd=TESTS.parent
+        command=sys.executable,
+        args=["-c", COMMAND, "--set", "llm=none", "--set", f"feedback_file={kept}", "mcp"],
+        cwd=TESTS.parent,
     )
     result = call(server, "ask_faq", question="What is mode collapse?")
     assert result.structured_content["outcome"] == "verbatim"
     assert {citation["entry"] for citation in result.structured_content["citations"]} == {8}
+    assert [(one.question, one.outcome) for one in FeedbackStore.open(kept).asked()] == [
+        ("What is mode collapse?", "verbatim")
+    ]

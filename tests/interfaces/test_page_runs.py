@@ -8,6 +8,7 @@ import pytest
 
 from rag_faq.errors import EngineError
 from rag_faq.interfaces.page.runs import Runs
+from rag_faq.interfaces.questions import Questions
 from rag_faq.records import Answer, Event, FaqEntry, Source, SourcesFound, TextDelta
 
 ENTRY = FaqEntry("pets#1", 1, "Q?", "A.", "pets.md", (1, 2))
@@ -45,7 +46,7 @@ async def moments(runs: Runs, session: str, question: str) -> list:
 
 def test_sources_come_by_themselves_then_words_then_the_answer() -> None:
     chatbot = Chatbot()
-    shown = asyncio.run(moments(Runs(chatbot), "s", "q"))
+    shown = asyncio.run(moments(Runs(chatbot, Questions()), "s", "q"))
     assert (shown[0].phase, shown[0].sources) == ("searching", None)
     assert (shown[1].phase, shown[1].sources, shown[1].text) == ("reading", (SOURCE,), "")
     assert (shown[-1].phase, shown[-1].answer, shown[-1].text) == ("done", ANSWER, "One two.")
@@ -54,13 +55,13 @@ def test_sources_come_by_themselves_then_words_then_the_answer() -> None:
 
 def test_an_error_of_the_chatbot_reaches_the_page() -> None:
     with pytest.raises(EngineError, match="The model is gone"):
-        asyncio.run(moments(Runs(Chatbot()), "s", "fail"))
+        asyncio.run(moments(Runs(Chatbot(), Questions()), "s", "fail"))
 
 
 def test_the_place_in_the_line_is_told() -> None:
     async def scene() -> list[tuple[str, int]]:
         chatbot = Chatbot()
-        runs = Runs(chatbot)
+        runs = Runs(chatbot, Questions())
         first = runs.ask("a", "wait", ())
         while (await anext(first)).phase != "reading":
             pass
@@ -80,7 +81,7 @@ def test_the_place_in_the_line_is_told() -> None:
 
 def test_stop_is_for_the_own_session_only() -> None:
     async def scene() -> tuple[bool, bool, str]:
-        runs = Runs(Chatbot())
+        runs = Runs(Chatbot(), Questions())
         mine = runs.ask("mine", "wait", ())
         await anext(mine)
         runs.stop("other")
@@ -96,7 +97,7 @@ def test_an_answer_that_was_left_gives_nothing_more_and_bars_no_other() -> None:
     chatbot = Chatbot()
 
     async def scene() -> tuple[list[str], bool, str]:
-        runs = Runs(chatbot)
+        runs = Runs(chatbot, Questions())
         left = runs.ask("s", "wait", ())
         while (await anext(left)).phase != "reading":
             pass
@@ -118,7 +119,7 @@ def test_what_was_found_is_shown_before_it_is_settled() -> None:
             yield SourcesFound((SOURCE,), question)
             yield ANSWER
 
-    shown = asyncio.run(moments(Runs(Judging()), "s", "q"))
+    shown = asyncio.run(moments(Runs(Judging(), Questions()), "s", "q"))
     assert [(m.phase, m.settled, len(m.sources or ())) for m in shown] == [
         ("searching", False, 0),
         ("reading", False, 2),
@@ -131,7 +132,7 @@ def test_leaving_an_answer_ends_it() -> None:
     chatbot = Chatbot()
 
     async def scene() -> None:
-        runs = Runs(chatbot)
+        runs = Runs(chatbot, Questions())
         run = runs.ask("s", "wait", ())
         await anext(run)
         await run.aclose()

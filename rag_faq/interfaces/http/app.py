@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeAlias
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +27,7 @@ from rag_faq.interfaces.http.problems import install, refused
 from rag_faq.interfaces.http.query import query_routes
 from rag_faq.interfaces.http.service import Service, loading
 from rag_faq.interfaces.http.status import status_routes
+from rag_faq.interfaces.questions import Questions
 from rag_faq.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,23 +54,27 @@ class Mounted:
     guarded: bool = True  # by key and rate, as the HTTP doors are
 
 
+# Makes what is mounted. It counts and keeps what is asked there in the questions that it is handed.
+Mount: TypeAlias = Callable[[FaqChatbot, Questions], Mounted]
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the web app is made of; both functions run in a thread, one after the other."""
 
     load: Callable[[], FaqChatbot]
-    mounts: tuple[Callable[[FaqChatbot], Mounted], ...] = ()
+    mounts: tuple[Mount, ...] = ()
     # Told of whatever keeps it from being loaded: nobody else hears of an error in there before the server ends.
     failed: Callable[[BaseException], None] = field(default=lambda error: log.error("%s", error, exc_info=error))
 
 
-def page_mount(settings: Settings) -> Callable[[FaqChatbot], Mounted]:
+def page_mount(settings: Settings) -> Mount:
     """The page, for `Parts.mounts`."""
 
-    def mount(chatbot: FaqChatbot) -> Mounted:
+    def mount(chatbot: FaqChatbot, questions: Questions) -> Mounted:
         from rag_faq.interfaces.gradio_app import make_page
 
-        page = make_page(chatbot, settings)
+        page = make_page(chatbot, settings, questions)
         return Mounted("/", page, lambda: page.router.lifespan_context(page), guarded=False)
 
     return mount
@@ -84,7 +90,7 @@ def make_app(settings: Settings, parts: Parts) -> FastAPI:
 
     Raises SettingsError for keys or a login that are malformed.
     """
-    service = Service(settings, open_feedback(settings))
+    service = Service(settings, Questions(open_feedback(settings)))
     keys, _ = Keys.of(settings), page_login(settings)
     elsewhere = _Elsewhere(pending=bool(parts.mounts))
 
@@ -186,7 +192,7 @@ async def _load(service: Service, parts: Parts, elsewhere: _Elsewhere, ending: a
     """Load, mount, and keep what is mounted running until the end."""
     async with AsyncExitStack() as running:
         chatbot = await asyncio.to_thread(parts.load)
-        mounted = [await asyncio.to_thread(mount, chatbot) for mount in parts.mounts]
+        mounted = [await asyncio.to_thread(mount, chatbot, service.questions) for mount in parts.mounts]
         for one in mounted:
             await running.enter_async_context(one.lifespan())
         elsewhere.mounted, elsewhere.pending = tuple(mounted), False

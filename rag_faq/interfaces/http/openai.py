@@ -32,9 +32,10 @@ from rag_faq.interfaces.http.line import Job
 from rag_faq.interfaces.http.problems import RefusalError, openai_error, told
 from rag_faq.interfaces.http.query import given_json
 from rag_faq.interfaces.http.schemas import AnswerOptions
-from rag_faq.interfaces.http.service import Asked, Given, Service, Step
+from rag_faq.interfaces.http.service import Asked, Service
 from rag_faq.interfaces.http.sse import COMMENT, PAUSE_S, JobStream, message, whole_answer
 from rag_faq.interfaces.page.browse import link_to
+from rag_faq.interfaces.questions import Given, Step
 from rag_faq.records import FaqEntry
 
 _REFUSED = refusals(400, 401, 404, 408, 413, 429, 500, 503, openai=True)

@@ -14,8 +14,9 @@ from rag_faq.interfaces.http.documents import refusals
 from rag_faq.interfaces.http.line import Job
 from rag_faq.interfaces.http.problems import RefusalError, problem, told
 from rag_faq.interfaces.http.schemas import ANSWER_EXAMPLE, AnswerShown, FeedbackBody, FeedbackKept, QueryBody
-from rag_faq.interfaces.http.service import Asked, Given, Service, Step
+from rag_faq.interfaces.http.service import Asked, Service
 from rag_faq.interfaces.http.sse import COMMENT, PAUSE_S, JobStream, event, whole_answer
+from rag_faq.interfaces.questions import Given, Step
 from rag_faq.interfaces.wire import answer_json, sources_json
 from rag_faq.records import SourcesFound, TextDelta
 

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from rag_faq.interfaces.http.line import Job
 from rag_faq.interfaces.http.problems import RefusalError, closing
-from rag_faq.interfaces.http.service import Given, Step
+from rag_faq.interfaces.questions import Given, Step
 
 PAUSE_S = 10.0  # after so long without news, a comment keeps the connection open
 COMMENT = b": the answer is on its way\n\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,7 +15,6 @@ from rag_faq.interfaces.page.markup import plain
 from rag_faq.interfaces.page.parts import ASKING, QUIET, Changes, Context, html, session_of
 from rag_faq.interfaces.page.runs import Moment, Runs
 from rag_faq.interfaces.page.texts import Texts
-from rag_faq.records import Answer
 
 _EXAMPLES = 4
 
@@ -26,7 +24,7 @@ class AskTab:
 
     def __init__(self, context: Context, texts: Texts) -> None:
         self.context = context
-        self.runs = Runs(context.chatbot)
+        self.runs = Runs(context.chatbot, context.questions)
         self.past = html(elem_id="past")
         with gr.Column(elem_id="now", elem_classes="turn"):
             self.question = html(
@@ -110,15 +108,10 @@ class AskTab:
                 if moment.answer is None:
                     yield self._under_way(name, question, moment, texts)
                 else:
-                    turn = Turn(moment.answer, moment.words_a_second, await self._logged(moment.answer, session))
+                    turn = Turn(moment.answer, moment.words_a_second, moment.answer_id)
                     yield self._done(name, turn, before, texts)
         except RagFaqError as error:
             yield {self.answer: turns.failure(str(error), question, texts)}
-
-    async def _logged(self, answer: Answer, session: str) -> str | None:
-        """The id under which the owner keeps the answer. A disk may be slow: the other answers go on."""
-        store = self.context.store
-        return await asyncio.to_thread(store.log_answer, answer, session=session) if store else None
 
     def _done(self, name: str, turn: Turn, before: Conversation, texts: Texts) -> Changes:
         after = before.with_turn(turn, longest=self.context.settings.max_question_chars)

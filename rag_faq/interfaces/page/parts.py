@@ -12,6 +12,7 @@ from rag_faq.chatbot import FaqChatbot
 from rag_faq.feedback.store import FeedbackStore
 from rag_faq.interfaces.page.choices import load_choices
 from rag_faq.interfaces.page.texts import Texts, preferred
+from rag_faq.interfaces.questions import Questions
 from rag_faq.settings import Settings
 
 Changes = dict[Any, Any]  # component -> its new value
@@ -28,11 +29,16 @@ class Context:
 
     chatbot: FaqChatbot
     settings: Settings
-    store: FeedbackStore | None  # where the owner keeps what was asked
+    questions: Questions
     catalogue: Mapping[str, Texts]
     kept: gr.BrowserState  # the conversation in sight
     shelf: gr.BrowserState  # the others
     choices: gr.BrowserState
+
+    @property
+    def store(self) -> FeedbackStore | None:
+        """Where the owner keeps what was asked."""
+        return self.questions.store
 
     def texts(self, choices: Any, request: gr.Request) -> Texts:
         """The texts in the language that the person chose, or else that the browser asks for."""

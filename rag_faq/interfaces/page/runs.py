@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
+from rag_faq.interfaces.questions import Inquiry, Questions, Step
 from rag_faq.records import Answer, Event, History, Source, SourcesFound, TextDelta
 
 Phase: TypeAlias = Literal["searching", "reading", "waiting", "writing", "done"]
@@ -47,6 +48,7 @@ class Moment:
     text: str = ""
     ahead: int = 0  # answers that wait before this one
     answer: Answer | None = None
+    answer_id: str | None = None  # under which the owner keeps it
     words_a_second: float | None = None
 
 
@@ -59,17 +61,17 @@ class Run:
         self.composing = False  # from the sources to the end: in line for the model, or having it
         self._runs = runs
         self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._arrived: asyncio.Queue[Step | None] = asyncio.Queue()
         self._times: list[float] = []  # of each piece of text
 
-    def work(self, chatbot: Answers, question: str, history: History) -> None:
-        """Take the events from the chatbot; runs in a thread."""
-        for event in chatbot.stream(question, history, self.cancel):
-            if isinstance(event, SourcesFound):
-                self.composing = bool(event.sources)
-            elif isinstance(event, TextDelta):
+    def work(self, inquiry: Inquiry, chatbot: Answers, question: str, history: History) -> None:
+        """Take the steps to the answer, to the end also when nobody looks any more; runs in a thread."""
+        for step in inquiry.follow(chatbot.stream(question, history, self.cancel)):
+            if isinstance(step, SourcesFound):
+                self.composing = bool(step.sources)
+            elif isinstance(step, TextDelta):
                 self._times.append(time.perf_counter())
-            self._loop.call_soon_threadsafe(self._arrived.put_nowait, event)
+            self._loop.call_soon_threadsafe(self._arrived.put_nowait, step)
 
     def ended(self, _: Future[None]) -> None:
         """Called when `work` has ended, however it did."""
@@ -83,11 +85,11 @@ class Run:
         ended = False
         while not ended:
             after = moment
-            for event in await self._news():
-                if event is None:
+            for step in await self._news():
+                if step is None:
                     ended = True
                 else:
-                    after = self._after(after, event)
+                    after = self._after(after, step)
             if after.phase in ("reading", "waiting"):
                 ahead = self._runs.ahead_of(self)
                 after = replace(after, ahead=ahead, phase="waiting" if ahead else "reading")
@@ -99,28 +101,27 @@ class Run:
             await asyncio.sleep(_PAUSE_S if moment.text else 0)
         work.result()
 
-    async def _news(self) -> list[Event | None]:
-        """The events that came since the last look; none when nothing came for a while.
+    async def _news(self) -> list[Step | None]:
+        """The steps that came since the last look; none when nothing came for a while.
 
         Sources come by themselves: what the search found is shown at once, and the sources before the words, also
         when more is there already.
         """
         try:
-            events = [await asyncio.wait_for(self._arrived.get(), _LOOK_S)]
+            steps = [await asyncio.wait_for(self._arrived.get(), _LOOK_S)]
         except TimeoutError:
             return []
-        while not self._arrived.empty() and not isinstance(events[-1], SourcesFound):
-            events.append(self._arrived.get_nowait())
-        return events
+        while not self._arrived.empty() and not isinstance(steps[-1], SourcesFound):
+            steps.append(self._arrived.get_nowait())
+        return steps
 
-    def _after(self, moment: Moment, event: Event) -> Moment:
-        if isinstance(event, SourcesFound):
-            return replace(
-                moment, phase="reading", sources=event.sources, settled=event.settled, searched=event.searched
-            )
-        if isinstance(event, TextDelta):
-            return replace(moment, phase="writing", text=moment.text + event.text, ahead=0)
-        return replace(moment, phase="done", answer=event, words_a_second=self._speed(moment.text))
+    def _after(self, moment: Moment, step: Step) -> Moment:
+        if isinstance(step, SourcesFound):
+            return replace(moment, phase="reading", sources=step.sources, settled=step.settled, searched=step.searched)
+        if isinstance(step, TextDelta):
+            return replace(moment, phase="writing", text=moment.text + step.text, ahead=0)
+        speed = self._speed(moment.text)
+        return replace(moment, phase="done", answer=step.answer, answer_id=step.id, words_a_second=speed)
 
     def _speed(self, text: str) -> float | None:
         """Words a second between the first piece and the last; None for a text that came all but at once."""
@@ -132,8 +133,9 @@ class Run:
 class Runs:
     """The answers under way in all browsers, one a session."""
 
-    def __init__(self, chatbot: Answers) -> None:
+    def __init__(self, chatbot: Answers, questions: Questions) -> None:
         self._chatbot = chatbot
+        self._questions = questions
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="answer")
         self._lock = threading.Lock()
         self._running: dict[str, Run] = {}  # in the order in which they started
@@ -172,11 +174,12 @@ class Runs:
         run = Run(self)
         with self._lock:
             self._running[session] = run
-        work = self._threads.submit(run.work, chatbot or self._chatbot, question, history)
-        work.add_done_callback(run.ended)
         try:
-            async for moment in run.moments(work):
-                yield moment
+            with self._questions.take_in("page", session) as inquiry:
+                work = self._threads.submit(run.work, inquiry, chatbot or self._chatbot, question, history)
+                work.add_done_callback(run.ended)
+                async for moment in run.moments(work):
+                    yield moment
         finally:
             run.cancel.set()
             with self._lock:
