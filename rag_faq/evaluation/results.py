@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from rag_faq.evaluation.questions import Question
-from rag_faq.records import Answer, Hit, Outcome
+from rag_faq.records import Answer, Hit, Outcome, Related
 
 # What is run: the search alone; the search and the decision to answer; everything. Each includes the one before.
 Stage: TypeAlias = Literal["retrieval", "gate", "answers"]
@@ -61,7 +61,7 @@ class Result:
     """One question's result. `given` is `None` where only the search was run."""
 
     id: str
-    found: tuple[int, ...]  # entry numbers as the search ranked them, each once
+    found: tuple[int, ...]  # entry numbers, best first, each once, as the last stage that was run ranked them
     search_s: float
     given: Given | None = None
 
@@ -78,9 +78,9 @@ class Row:
     result: Result
 
 
-def ranking(hits: Sequence[Hit]) -> tuple[int, ...]:
-    """The entry numbers of hits, best first, each once."""
-    return tuple(dict.fromkeys(hit.entry.number for hit in hits))
+def ranking(found: Sequence[Hit | Related]) -> tuple[int, ...]:
+    """The entry numbers of what was found, best first, each once."""
+    return tuple(dict.fromkeys(item.entry.number for item in found))
 
 
 def given(answer: Answer) -> Given:

@@ -74,9 +74,5 @@ def run_question(subject: Subject, question: Question, stage: Stage) -> Result:
         hits = subject.search(question.question, question.history)
         return Result(question.id, ranking(hits), time.perf_counter() - start)
     answer = subject.ask(question.question, question.history)
-    # What the answer searched for stands alone: to search for it again needs no history, and no second rewriting.
-    start = time.perf_counter()
-    hits = subject.search(answer.searched)
     # The gate may have put another entry first than the search did, and the answer rests on that.
-    order = tuple(dict.fromkeys(item.entry.number for item in answer.ranked))
-    return Result(question.id, order or ranking(hits), time.perf_counter() - start, given(answer))
+    return Result(question.id, ranking(answer.ranked), answer.timings.retrieve_s, given(answer))

@@ -19,6 +19,7 @@ from rag_faq.records import (
     Hit,
     ModelInfo,
     Outcome,
+    Related,
     Source,
     Timings,
     UnsupportedSentence,
@@ -119,7 +120,7 @@ def report(rows: list[Row] | None = None, **changes: Any) -> Report:
 
 
 class FakeSubject:
-    """Finds and answers what it is told to; counts what it is asked."""
+    """Finds and answers what it is told to, an answer ranking what is found; counts what it is asked."""
 
     def __init__(self, found: Mapping[str, Sequence[int]], replies: Mapping[str, Answer] | None = None) -> None:
         self.entries = tuple(entry(n) for n in range(1, 6))
@@ -136,4 +137,5 @@ class FakeSubject:
 
     def ask(self, question: str, history: History = ()) -> Answer:
         self.asked.append((question, history))
-        return replace(self.replies[question], question=question, searched=question)
+        ranked = tuple(Related(hit.entry, hit.score) for hit in hits(*self.found[question]))
+        return replace(self.replies[question], question=question, searched=question, ranked=ranked)

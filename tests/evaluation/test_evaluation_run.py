@@ -39,17 +39,13 @@ def test_retrieval_searches_and_asks_nothing(tmp_path: Path) -> None:
     assert chatbot.searched[1] == ("two", (("user", "before"),))
 
 
-def test_an_answer_is_asked_with_its_history_and_ranked_by_what_it_searched_for(tmp_path: Path) -> None:
-    class Rewriting(FakeSubject):
-        def ask(self, question: str, history: History = ()) -> Answer:
-            reply = super().ask(question, history)
-            return replace(reply, searched="one") if history else reply
-
-    chatbot = Rewriting(FOUND, REPLIES)
+def test_an_answer_is_asked_with_its_history_and_tells_itself_how_the_entries_rank(tmp_path: Path) -> None:
+    chatbot = subject()
     rows = evaluate(chatbot, QUESTIONS, "answers", Journal(tmp_path / "j.jsonl", "f"))
     assert chatbot.asked[1] == ("two", (("user", "before"),))
-    assert chatbot.searched[1] == ("one", ())
-    assert rows[1].result.found == (1, 2)
+    assert chatbot.searched == []
+    assert [row.result.found for row in rows] == [(1, 2), (4, 2), (5,)]
+    assert [row.result.search_s for row in rows] == [0.1, 0.1, 0.1]
     assert rows[0].result.given == Given(
         outcome="grounded",
         text="One [1].",
