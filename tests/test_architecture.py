@@ -22,6 +22,7 @@ ORDER = (
     ("retrieval",),
     ("generation",),
     ("grounding",),
+    ("preparing",),
     ("chatbot",),
     ("assembly",),
     ("feedback",),
@@ -30,7 +31,6 @@ ORDER = (
 )
 RANK = {stage: rank for rank, stages in enumerate(ORDER) for stage in stages}
 RANK["testing"] = RANK["chatbot"]  # the fakes see what is left of the chatbot
-RANK["__main__"] = RANK["interfaces"]
 
 HEAVY = frozenset({"faiss", "llama_cpp", "sentence_transformers"})
 PICKLES = frozenset({"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"})
