@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
 from fastapi import FastAPI
@@ -16,6 +15,7 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag_faq.chatbot import FaqChatbot
+from rag_faq.feedback.asked import package_version
 from rag_faq.feedback.store import open_feedback
 from rag_faq.interfaces.http.access import Keys, host_names, page_login
 from rag_faq.interfaces.http.browse import browse_routes
@@ -108,7 +108,7 @@ def make_app(settings: Settings, parts: Parts) -> FastAPI:
 
     app = FastAPI(
         title="rag-faq",
-        version=_version(),
+        version=package_version() or "0",
         description="Answers from a FAQ, every sentence traced to its source and checked.",
         lifespan=lifespan,
         docs_url=None,  # it would fetch its scripts from another host
@@ -203,10 +203,3 @@ async def _load(service: Service, parts: Parts, elsewhere: _Elsewhere, ending: a
 def _tell(ended: asyncio.Task[None], failed: Callable[[BaseException], None]) -> None:
     if not ended.cancelled() and (error := ended.exception()):
         failed(error)
-
-
-def _version() -> str:
-    try:
-        return version("rag-faq")
-    except PackageNotFoundError:  # a checkout that was not installed
-        return "0"
