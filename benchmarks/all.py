@@ -36,6 +36,7 @@ TASKS = (
     Task("search", "search_speed"),
     Task("index", "index_build"),
     Task("memory", "memory"),
+    Task("equal", "equal_answers", ("--questions", "40")),
     Task("langchain", "recipe_langchain", peers=True),
     Task("langchain-fresh", "recipe_langchain", ("--fresh",), peers=True),
     Task("llamaindex", "recipe_llamaindex", peers=True),
