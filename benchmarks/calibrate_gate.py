@@ -2,9 +2,10 @@
 
     python benchmarks/calibrate_gate.py evaluation/development.jsonl [--rows rows.jsonl] [--write]
 
-For each question the first entries of the search are put to the model ("does this text hold the answer?"), which takes
-a few minutes; `--rows` keeps what came out and uses it the next time. `--write` puts the weights into the package's
-gate.toml. Every figure is of questions that the fit did not see (ten folds).
+For each question the model says how likely it finds it after each entry that comes near the search's first one, and
+whether the entry holds the answer: that takes some minutes. `--rows` keeps what came out and uses it the next time.
+`--write` puts the weights into the package's gate.toml. Every figure is of questions that the fit did not see (ten
+folds).
 
 Probability 0.5 is put where `--false-refusals` of the answerable questions fall below it: few, since a wrongly answered
 question has another hurdle before it, the check of every sentence, and a wrongly refused one has none.
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,84 +24,143 @@ import numpy as np
 import rag_faq.generation.gate as gate
 from rag_faq.assembly import load_chatbot
 from rag_faq.errors import ModelMissingError
-from rag_faq.evaluation.logistic import auroc, fit, out_of_fold
+from rag_faq.evaluation.logistic import Floats, auroc, fit, folds_of, out_of_fold
 from rag_faq.evaluation.questions import load_questions
 
 
+@dataclass(frozen=True)
+class Row:
+    """A question, and the evidence for each entry near the first one, in the order of the search."""
+
+    id: str
+    answerable: bool
+    right: list[bool]
+    score: list[float]
+    likelihood: list[float]
+    yes: list[float]
+
+    @property
+    def order(self) -> Floats:
+        """The features that the order rests on, shape (entries, 2)."""
+        return np.column_stack([self.score, self.likelihood])
+
+    def leading(self, slopes: Floats) -> int:
+        """The place of the entry that leads by these weights."""
+        return int((self.order @ slopes).argmax())
+
+    def verdict(self, place: int) -> list[float]:
+        """The features that the verdict on an entry rests on."""
+        return [self.score[place], self.score[0], gate.logit(self.yes[place])]
+
+
 def main() -> None:
+    """Collect or read the evidence, fit, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", type=Path)
     parser.add_argument("--rows", type=Path, help="keep the evidence in this file, or use what it has")
     parser.add_argument(
-        "--false-refusals", type=float, default=0.03, help="share of answerable questions that may be refused here"
+        "--false-refusals", type=float, default=0.05, help="share of answerable questions that may be refused here"
     )
     parser.add_argument("--write", action="store_true", help="put the weights into gate.toml")
     arguments = parser.parse_args()
     if arguments.rows and arguments.rows.exists():
-        rows = [json.loads(line) for line in arguments.rows.read_text(encoding="utf-8").splitlines()]
+        rows = [Row(**json.loads(line)) for line in arguments.rows.read_text(encoding="utf-8").splitlines()]
     else:
         rows = list(collect(arguments.questions))
         if arguments.rows:
-            arguments.rows.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+            text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
+            arguments.rows.write_text(text, encoding="utf-8")
     toml = calibrate(rows, arguments.false_refusals)
     print(toml)
     if arguments.write:
         Path(gate.__file__).with_name("gate.toml").write_text(toml, encoding="utf-8")
 
 
-def collect(path: Path) -> Iterator[dict[str, object]]:
-    """For each question of a set with words in it: is it answerable, and the evidence for each entry looked at."""
+def collect(path: Path) -> Iterator[Row]:
+    """The evidence for each question of a set that has words in it and is not an entry's own."""
     chatbot = load_chatbot()
     if chatbot.model.name == "none":
         raise ModelMissingError(chatbot.model.detail)
-    questions = load_questions(path, [entry.number for entry in chatbot.entries])
-    for question in questions:
+    for question in load_questions(path, [entry.number for entry in chatbot.entries]):
         searched, hits = chatbot.find(question.question, question.history)
-        if hits:
-            yield {
-                "id": question.id,
-                "answerable": bool(question.gold),
-                "entries": [
-                    {
-                        "right": hit.entry.number in question.gold,
-                        "features": gate.search_features(hit),
-                        "yes": chatbot.gate.ask(searched, hit),
-                    }
-                    for hit in hits[: gate.LOOK_AT]
-                ],
-            }
+        looked_at = chatbot.gate.near(hits)
+        likelihoods = [chatbot.gate.likelihood(searched, hit) for hit in looked_at]
+        if hits and None not in likelihoods:
+            yield Row(
+                id=question.id,
+                answerable=bool(question.gold),
+                right=[hit.entry.number in question.gold for hit in looked_at],
+                score=[hit.score for hit in looked_at],
+                likelihood=[found for found in likelihoods if found is not None],
+                yes=[chatbot.gate.ask(searched, hit) for hit in looked_at],
+            )
     chatbot.close()
 
 
-def calibrate(rows: list[dict], false_refusals: float) -> str:
-    """gate.toml's text. Prints the figures of both regressions on the way."""
-    pairs = [(number, entry) for number, row in enumerate(rows) for entry in row["entries"]]
-    groups = np.array([number for number, _ in pairs])
-    right = np.array([float(entry["right"]) for _, entry in pairs])
-    search = np.array([entry["features"] for _, entry in pairs])
-    asked = np.column_stack([search, [gate.logit(entry["yes"]) for _, entry in pairs]])
-    answerable = np.array([row["answerable"] for row in rows])
-    tables = []
-    for title, features, names in (
-        ("search", search, gate.SEARCH_FEATURES),
-        ("asked", asked, gate.ASKED_FEATURES),
+def calibrate(rows: Sequence[Row], false_refusals: float) -> str:
+    """gate.toml's text. Prints the figures of the fits on the way."""
+    answerable = np.array([row.answerable for row in rows])
+    slopes = fit_order(rows)
+    seen = [row.leading(np.array([1.0, 0.0])) for row in rows]
+    leading = order_out_of_fold(rows)
+    print(f"# right entry first: {_right(rows, seen):.3f} by the search, {_right(rows, leading):.3f} in order")
+
+    tables = [_table("order", None, gate.ORDER_FEATURES, slopes)]
+    scores = np.array([[row.score[0]] for row in rows])
+    verdicts = np.array([row.verdict(place) for row, place in zip(rows, leading, strict=True)])
+    for title, names, features, places in (
+        ("search", gate.SEARCH_FEATURES, scores, seen),
+        ("verdict", gate.VERDICT_FEATURES, verdicts, leading),
     ):
-        odds = out_of_fold(features, right, groups)
-        best = np.array([odds[groups == number].max() for number in range(len(rows))])
-        first = [right[groups == number][odds[groups == number].argmax()] for number in np.flatnonzero(answerable)]
-        threshold = float(np.quantile(best[answerable], false_refusals))
-        refused = (best[~answerable] < threshold).mean()
-        falsely = (best[answerable] < threshold).mean()
+        right = np.array([float(row.right[place]) for row, place in zip(rows, places, strict=True)])
+        odds = out_of_fold(features, right, np.arange(len(rows)))
+        threshold = float(np.quantile(odds[answerable], false_refusals))
         print(
-            f"# {title}: AUROC {auroc(best, answerable):.3f}; right entry first {np.mean(first):.3f}; "
-            f"at the chosen point {refused:.3f} refused, {falsely:.3f} falsely"
+            f"# {title}: area under ROC {auroc(odds, right > 0):.3f} for the right entry, "
+            f"{auroc(odds, answerable):.3f} for answerable; at the chosen point "
+            f"{(odds[~answerable] < threshold).mean():.3f} refused, {(odds[answerable] < threshold).mean():.3f} falsely"
         )
-        intercept, slopes = fit(features, right)
-        lines = [f"[{title}]", f"intercept = {intercept - threshold:.3f}"]
-        lines += [f"{name} = {slope:.3f}" for name, slope in zip(names, slopes, strict=True)]
-        tables.append("\n".join(lines))
+        intercept, weights = fit(features, right)
+        tables.append(_table(title, intercept - threshold, names, weights))
     head = Path(gate.__file__).with_name("gate.toml").read_text(encoding="utf-8").split("\n[", 1)[0].rstrip()
     return "\n\n".join([head, *tables]) + "\n"
+
+
+def fit_order(rows: Sequence[Row]) -> Floats:
+    """Weights of ORDER_FEATURES: by how much a right entry is to be preferred to a wrong one of the same question.
+
+    A logistic regression on the differences of such pairs (Bradley and Terry, 1952), each taken both ways round, so
+    that there is no intercept.
+    """
+    differences = [
+        row.order[one] - row.order[other]
+        for row in rows
+        for one in np.flatnonzero(row.right)
+        for other in np.flatnonzero(~np.array(row.right))
+    ]
+    both = np.array([*differences, *(-difference for difference in differences)])
+    labels = np.repeat([1.0, 0.0], len(differences))
+    return fit(both, labels)[1]
+
+
+def order_out_of_fold(rows: Sequence[Row]) -> list[int]:
+    """The place of the leading entry of each question, by weights that were fitted without the question."""
+    fold_of = folds_of(len(rows))
+    slopes = {
+        fold: fit_order([row for row, other in zip(rows, fold_of, strict=True) if other != fold])
+        for fold in set(fold_of.tolist())
+    }
+    return [row.leading(slopes[fold]) for row, fold in zip(rows, fold_of.tolist(), strict=True)]
+
+
+def _right(rows: Sequence[Row], places: Sequence[int]) -> float:
+    """The share of answerable questions whose entry in this place is right."""
+    return float(np.mean([row.right[place] for row, place in zip(rows, places, strict=True) if row.answerable]))
+
+
+def _table(title: str, intercept: float | None, names: Sequence[str], weights: Floats) -> str:
+    lines = [f"[{title}]"] + ([] if intercept is None else [f"intercept = {intercept:.3f}"])
+    return "\n".join(lines + [f"{name} = {weight:.3f}" for name, weight in zip(names, weights, strict=True)])
 
 
 if __name__ == "__main__":

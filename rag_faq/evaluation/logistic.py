@@ -29,10 +29,14 @@ def fit(features: Floats, labels: Floats, ridge: float = 0.3) -> tuple[float, Fl
     return float(weights[0] - slopes @ mean), slopes
 
 
+def folds_of(groups: int, folds: int = 10, seed: int = 0) -> NDArray[np.int64]:
+    """The fold of each of so many groups, by chance, all folds of the same size but for one."""
+    return np.random.default_rng(seed).permutation(groups) % folds
+
+
 def out_of_fold(features: Floats, labels: Floats, groups: NDArray[np.int64], folds: int = 10, seed: int = 0) -> Floats:
     """Log-odds of each row by a fit that saw no row of its group, shape (n,)."""
-    order = np.random.default_rng(seed).permutation(int(groups.max()) + 1)
-    fold_of = order[groups] % folds
+    fold_of = folds_of(int(groups.max()) + 1, folds, seed)[groups]
     odds = np.zeros(len(labels))
     for fold in range(folds):
         held = fold_of == fold

@@ -20,8 +20,6 @@ from rag_faq.retrieval.retriever import Retriever
 log = logging.getLogger(__name__)
 
 _LOOK_AT = 10  # entries of a search that are looked at
-# A further entry joins the first one when it is at least this share as probable, and this share of its score.
-_AS_PROBABLE, _AS_NEAR = 0.8, 0.87
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +80,10 @@ class Finder:
             return Found(searched.text, searched.hits, sources, 1.0, (), searched.timings, own=True)
         start = time.perf_counter()
         judged = self._judge(searched.text, searched.hits)
-        rankings = [_enough(judged, strictness)]
+        rankings = [self.gate.enough(judged, strictness)]
         open_parts: tuple[str, ...] = ()
         if searched.parts:
-            parts = [(text, _enough(self._judge(text, hits), strictness)) for text, hits in searched.parts]
+            parts = [(text, self.gate.enough(self._judge(text, hits), strictness)) for text, hits in searched.parts]
             covered = [ranking for _, ranking in parts if ranking]
             if covered:
                 rankings = covered
@@ -118,19 +116,3 @@ class Finder:
 def _reordered(hits: Sequence[Hit], judged: Sequence[Judged]) -> tuple[Hit, ...]:
     first = {item.hit.entry.id: item.hit for item in judged}
     return (*first.values(), *(hit for hit in hits if hit.entry.id not in first))
-
-
-def _enough(judged: Sequence[Judged], strictness: float) -> tuple[Judged, ...]:
-    """The entries with enough evidence. The first one suffices, unless others come close to it."""
-    if not judged or judged[0].probability < strictness:
-        return ()
-    first = judged[0]
-    return tuple(
-        item
-        for item in judged
-        if item is first
-        or (
-            item.probability >= max(strictness, _AS_PROBABLE * first.probability)
-            and item.hit.score >= _AS_NEAR * first.hit.score
-        )
-    )

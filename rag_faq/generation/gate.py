@@ -1,9 +1,17 @@
-"""Which of the entries found answer the question, if any? A calibrated probability for each.
+"""Which of the entries found answer the question, if any, and in which order? A calibrated probability for each.
 
 Similarity alone does not tell a question that the FAQ answers from one that is merely about the same things, nor the
-right one of two near entries. So the scores of the search and the model's own probability of "yes", when it is asked
-whether an entry's text holds the answer, are combined by logistic regression. The model is asked only where the search
-leaves a doubt, about one entry after the other, each from its kept state: a few tokens of work.
+right one of several near entries. So the language model is asked, from the state that it has of each entry: a few
+tokens of work.
+
+1. Order. How likely does the model find the question, once it has read the entry? That is the query likelihood of
+   Sachan et al., "Improving Passage Retrieval with Zero-Shot Question Generation" (EMNLP 2022). Reading the question is
+   needed in any case, and what was read serves the next two steps. It is weighed with the score of the search.
+2. Verdict. The model's own probability of "yes", when it is asked whether the leading entry's text holds the answer, is
+   weighed with the search's scores.
+
+Where the search leaves no doubt, the model is not asked. Where the model tells no likelihood, as behind a server, its
+"yes" about the first few entries decides on the order too.
 
 The weights are general (no feature looks at what the words are). `benchmarks/calibrate_gate.py` fits them.
 """
@@ -13,19 +21,22 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from rag_faq.generation.generator import Generator
-from rag_faq.generation.prompt import gate_prompt
+from rag_faq.generation.prompt import answer_prompt, gate_prompt
 from rag_faq.generation.select import number_sources
 from rag_faq.records import Hit
 
 # More of the search's figures (cosine, margin, coverage of words) gave no better separation: see docs/evaluation.md.
 SEARCH_FEATURES = ("score",)
-ASKED_FEATURES = (*SEARCH_FEATURES, "yes")
-LOOK_AT = 3  # entries that are judged
+ORDER_FEATURES = ("score", "likelihood")
+VERDICT_FEATURES = ("score", "first", "yes")
+LOOK_AT = 6  # entries that are put in order
+MOST_ASKED = 3  # of which the model is asked for its "yes"
 YES_NO = ("yes", "no")
 
 
@@ -43,12 +54,14 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the probabilities rest on."""
+    """What order and probabilities rest on."""
 
-    search: Weights  # over SEARCH_FEATURES
-    asked: Weights  # over ASKED_FEATURES
-    doubt: tuple[float, float]  # the model is asked where the search's probability lies between these
-    near: float  # … and about a later entry only if its score is at least this share of the first one's
+    search: Weights  # over SEARCH_FEATURES: the probability where the model is not asked
+    order: Weights  # over ORDER_FEATURES: differences between entries are log-odds of being the right one
+    verdict: Weights  # over VERDICT_FEATURES: the probability where it is asked
+    doubt: tuple[float, float]  # the model is asked where the search's probability of the first lies between these
+    near: float  # … or where further entries have at least this share of the first one's score
+    close: float  # log-odds behind the leading entry up to which an entry comes into question beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,8 @@ class Judged:
 
     hit: Hit
     probability: float
-    yes: float | None = None  # the model's own; None where it was not asked
+    behind: float = 0.0  # log-odds by which it is less likely the right one than the leading entry
+    yes: float | None = None  # the model's own probability; None where it was not asked
 
 
 def logit(p: float) -> float:
@@ -77,11 +91,17 @@ def default_calibration() -> Calibration:
     table = tomllib.loads(files("rag_faq.generation").joinpath("gate.toml").read_text(encoding="utf-8"))
     low, high = table["doubt"]
     return Calibration(
-        search=Weights(table["search"]["intercept"], tuple(table["search"][name] for name in SEARCH_FEATURES)),
-        asked=Weights(table["asked"]["intercept"], tuple(table["asked"][name] for name in ASKED_FEATURES)),
+        search=_weights(table["search"], SEARCH_FEATURES),
+        order=_weights(table["order"], ORDER_FEATURES),
+        verdict=_weights(table["verdict"], VERDICT_FEATURES),
         doubt=(low, high),
         near=table["near"],
+        close=table["close"],
     )
+
+
+def _weights(table: dict[str, Any], names: Sequence[str]) -> Weights:
+    return Weights(table.get("intercept", 0.0), tuple(table[name] for name in names))
 
 
 def search_features(hit: Hit) -> tuple[float, ...]:
@@ -101,24 +121,67 @@ class Gate:
         self._calibration = calibration or default_calibration()
 
     def judge(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
-        """The first few hits with their probabilities, the most probable first; ties keep the search's order."""
-        judged = [self._judge(question, hit, hits[0]) for hit in hits[:LOOK_AT]]
-        return tuple(sorted(judged, key=lambda item: -item.probability))
+        """The hits that are near the first one, in order, the likeliest to be right first, with their probabilities."""
+        near = self.near(hits)
+        if not near:
+            return ()
+        if self._generator is None or not self._doubtful(near):
+            return self._ordered(near, [0.0] * len(near))
+        likelihoods = [self.likelihood(question, hit) for hit in near] if len(near) > 1 else [0.0]
+        if None in likelihoods:
+            return self._by_yes(question, near)
+        ordered = self._ordered(near, [found for found in likelihoods if found is not None])
+        return tuple(
+            self._asked(question, item, hits[0])
+            if place < MOST_ASKED and item.behind <= self._calibration.close
+            else item
+            for place, item in enumerate(ordered)
+        )
 
-    def _judge(self, question: str, hit: Hit, first: Hit) -> Judged:
-        features = search_features(hit)
-        probability = sigmoid(self._calibration.search.odds(features))
-        if self._generator is None or not self._doubtful(probability, hit, first):
-            return Judged(hit, probability)
-        yes = self.ask(question, hit)
-        return Judged(hit, sigmoid(self._calibration.asked.odds((*features, logit(yes)))), yes)
+    def near(self, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """The hits of a search that are worth looking at."""
+        return [hit for hit in hits[:LOOK_AT] if hit.score >= self._calibration.near * hits[0].score]
 
-    def _doubtful(self, probability: float, hit: Hit, first: Hit) -> bool:
-        low, high = self._calibration.doubt
-        return low < probability < high and hit.score >= self._calibration.near * first.score
+    def enough(self, judged: Sequence[Judged], strictness: float) -> tuple[Judged, ...]:
+        """Those with enough evidence to answer from: the leading one, and what comes close to it."""
+        close = self._calibration.close
+        return tuple(item for item in judged if item.behind <= close and item.probability >= strictness)
+
+    def likelihood(self, question: str, hit: Hit) -> float | None:
+        """How likely the model finds the question after the entry, in nats a token. There must be a generator."""
+        assert self._generator is not None
+        return self._generator.likelihood(answer_prompt(question, number_sources((hit,), self._cut)))
 
     def ask(self, question: str, hit: Hit) -> float:
         """The model's probability that the entry's text holds the answer. There must be a generator."""
         assert self._generator is not None
         yes, _ = self._generator.choose(gate_prompt(question, number_sources((hit,), self._cut)), YES_NO)
         return yes
+
+    def _doubtful(self, near: Sequence[Hit]) -> bool:
+        """Whether the model is to be asked: about nothing that is far off, nor about one entry that is sure."""
+        low, high = self._calibration.doubt
+        probability = self._searched(near[0])
+        return low < probability and (len(near) > 1 or probability < high)
+
+    def _searched(self, hit: Hit) -> float:
+        return sigmoid(self._calibration.search.odds(search_features(hit)))
+
+    def _ordered(self, hits: Sequence[Hit], likelihoods: Sequence[float]) -> tuple[Judged, ...]:
+        """The hits in order, the likeliest first, with the search's probabilities; ties keep the search's order."""
+        odds = [self._calibration.order.odds((h.score, found)) for h, found in zip(hits, likelihoods, strict=True)]
+        judged = [Judged(hit, self._searched(hit), behind=max(odds) - own) for hit, own in zip(hits, odds, strict=True)]
+        return tuple(sorted(judged, key=lambda item: item.behind))
+
+    def _by_yes(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
+        """The first few hits in the order of their probabilities, all of them asked about."""
+        judged = [self._asked(question, Judged(hit, 0.0), hits[0]) for hit in hits[:MOST_ASKED]]
+        best = max(item.probability for item in judged)
+        behind = [replace(item, behind=logit(best) - logit(item.probability)) for item in judged]
+        return tuple(sorted(behind, key=lambda item: item.behind))
+
+    def _asked(self, question: str, item: Judged, first: Hit) -> Judged:
+        """The same with the verdict in which the model has a say."""
+        yes = self.ask(question, item.hit)
+        odds = self._calibration.verdict.odds((item.hit.score, first.score, logit(yes)))
+        return replace(item, probability=sigmoid(odds), yes=yes)

@@ -1,6 +1,7 @@
-"""Which entries answer the question, with what probability."""
+"""Which entries answer the question, in which order, with what probability."""
 
 import math
+import re
 
 import pytest
 
@@ -8,8 +9,15 @@ from rag_faq.generation.gate import Calibration, Gate, Weights, default_calibrat
 from rag_faq.records import Chunk, FaqEntry, Hit
 from rag_faq.testing import ScriptedGenerator
 
-# By the search: odds = 2 * score - 1. With the model's word: the odds of yes alone.
-SIMPLE = Calibration(search=Weights(-1.0, (2.0,)), asked=Weights(0.0, (0.0, 1.0)), doubt=(0.1, 0.9), near=0.5)
+# By the search: odds = 2 * score - 1. In order by 10 * score + likelihood. The verdict: the odds of yes alone.
+SIMPLE = Calibration(
+    search=Weights(-1.0, (2.0,)),
+    order=Weights(0.0, (10.0, 1.0)),
+    verdict=Weights(0.0, (0.0, 0.0, 1.0)),
+    doubt=(0.3, 0.9),
+    near=0.5,
+    close=1.0,
+)
 
 
 def hit(number, score):
@@ -21,31 +29,92 @@ def gate(generator=None):
     return Gate(generator, lambda h: h.entry.answer, SIMPLE)
 
 
+def model(likely=None, yes=None):
+    """A model with these likelihoods and probabilities of yes, by the entry's number."""
+
+    def number(prompt):
+        return int(re.search(r"Answer (\d)\.", prompt.messages[1].content)[1])
+
+    return ScriptedGenerator(
+        "",
+        likelihoods=None if likely is None else lambda prompt: likely[number(prompt)],
+        choices=None if yes is None else lambda prompt, options: (yes[number(prompt)], 1 - yes[number(prompt)]),
+    )
+
+
+def told(judged):
+    return [(item.hit.entry.number, item.yes) for item in judged]
+
+
 def test_without_a_model_the_search_decides():
-    (judged,) = gate().judge("q", (hit(1, 0.5),))
-    assert (judged.probability, judged.yes) == (0.5, None)
+    judged = gate().judge("q", (hit(1, 0.5), hit(2, 0.3)))
+    assert [item.probability for item in judged] == [0.5, pytest.approx(sigmoid(-0.4))]
+    assert [item.behind for item in judged] == [0.0, pytest.approx(2.0)]
+    assert told(judged) == [(1, None), (2, None)]
 
 
-def test_in_doubt_the_model_is_asked_about_each_near_entry_and_may_change_the_order():
-    def second_is_right(prompt, options):
-        return (0.9, 0.1) if "Answer 2." in prompt.messages[1].content else (0.2, 0.8)
+def test_how_likely_the_model_finds_the_question_after_each_near_entry_decides_on_the_order():
+    asked = model(likely={1: -5.0, 2: -2.0, 3: 0.0}, yes={2: 0.9})
+    judged = gate(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7), hit(3, 0.3)))
+    # 10 * 0.7 - 2 = 5 leads; 10 * 0.8 - 5 = 3 lies 2 behind; entry 3 is not near: 0.3 < 0.5 * 0.8.
+    assert told(judged) == [(2, 0.9), (1, None)]
+    assert [item.behind for item in judged] == [0.0, pytest.approx(2.0)]
+    assert [item.probability for item in judged] == [pytest.approx(0.9), pytest.approx(sigmoid(0.6))]
+    assert [prompt.messages[1].segments[-1] for prompt in asked.measured] == ["Question: Is it so?"] * 2
 
-    model = ScriptedGenerator("", choices=second_is_right)
-    judged = gate(model).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7), hit(3, 0.3)))
-    assert [(j.hit.entry.number, j.yes) for j in judged] == [(2, 0.9), (3, None), (1, 0.2)]
-    assert [j.probability for j in judged] == [pytest.approx(0.9), pytest.approx(sigmoid(-0.4)), pytest.approx(0.2)]
-    assert all("Is it so?" in prompt.messages[1].content for prompt in model.asked)
+
+def test_the_model_is_asked_about_those_that_are_close_to_the_leading_one():
+    asked = model(likely={1: -2.0, 2: -1.5}, yes={1: 0.8, 2: 0.2})
+    judged = gate(asked).judge("q", (hit(1, 0.8), hit(2, 0.7)))
+    assert told(judged) == [(1, 0.8), (2, 0.2)]
 
 
-@pytest.mark.parametrize("score", [-1.0, 2.0])
+def test_about_three_at_most():
+    likely = dict.fromkeys(range(1, 6), -1.0)
+    asked = model(likely=likely, yes=dict.fromkeys(likely, 0.9))
+    judged = gate(asked).judge("q", tuple(hit(number, 0.5) for number in likely))
+    assert told(judged) == [(1, 0.9), (2, 0.9), (3, 0.9), (4, None), (5, None)]
+
+
+def test_a_single_near_entry_needs_no_order():
+    asked = model(yes={1: 0.7})
+    judged = gate(asked).judge("q", (hit(1, 0.8), hit(2, 0.3)))
+    assert (told(judged), asked.measured) == ([(1, 0.7)], [])
+
+
+def test_where_the_model_tells_no_likelihood_its_yes_decides_on_the_order():
+    judged = gate(model(yes={1: 0.2, 2: 0.9, 3: 0.6})).judge("q", tuple(hit(n, 0.5) for n in (1, 2, 3)))
+    assert told(judged) == [(2, 0.9), (3, 0.6), (1, 0.2)]
+    assert [item.behind for item in judged] == [
+        0.0,
+        pytest.approx(logit(0.9) - logit(0.6)),
+        pytest.approx(logit(0.9) - logit(0.2)),
+    ]
+
+
+@pytest.mark.parametrize("score", [0.0, 2.0])
 def test_where_the_search_is_sure_the_model_is_spared(score):
-    model = ScriptedGenerator("")
-    gate(model).judge("q", (hit(1, score),))
-    assert model.asked == []
+    asked = model(yes={1: 0.5})
+    gate(asked).judge("q", (hit(1, score), hit(2, -1.0)))
+    assert (asked.asked, asked.measured) == ([], [])
+
+
+def test_of_several_near_entries_the_model_says_which_also_where_the_first_is_sure():
+    asked = model(likely={1: -9.0, 2: -1.0}, yes={2: 0.9})
+    assert told(gate(asked).judge("q", (hit(1, 2.0), hit(2, 1.9)))) == [(2, 0.9), (1, None)]
 
 
 def test_no_hits_no_verdicts():
     assert gate().judge("q", ()) == ()
+
+
+def test_enough_is_what_is_probable_and_close():
+    asked = model(likely=dict.fromkeys((1, 2, 3), -1.0), yes={1: 0.8, 2: 0.4, 3: 0.6})
+    judged = gate(asked).judge("q", (hit(1, 0.8), hit(2, 0.75), hit(3, 0.6)))
+    assert [item.behind for item in judged] == [0.0, pytest.approx(0.5), pytest.approx(2.0)]
+    assert told(gate().enough(judged, strictness=0.5)) == [(1, 0.8)]
+    assert told(gate().enough(judged, strictness=0.3)) == [(1, 0.8), (2, 0.4)]
+    assert told(gate().enough(judged, strictness=0.9)) == []
 
 
 @pytest.mark.parametrize("p", [0.0, 1e-9, 0.3, 0.5, 0.999, 1.0])
@@ -56,5 +125,6 @@ def test_logit_and_sigmoid_undo_each_other(p):
 
 def test_the_packages_own_weights_read_well():
     calibration = default_calibration()
-    assert (len(calibration.search.weights), len(calibration.asked.weights)) == (1, 2)
+    assert (len(calibration.search.weights), len(calibration.order.weights)) == (1, 2)
+    assert len(calibration.verdict.weights) == 3
     assert 0 <= calibration.doubt[0] < calibration.doubt[1] <= 1
