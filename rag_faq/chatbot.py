@@ -23,7 +23,7 @@ from rag_faq.generation.verbatim import verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
 from rag_faq.grounding.passages import with_passage
-from rag_faq.grounding.verify import Verifier
+from rag_faq.grounding.verify import Asked, Verifier
 from rag_faq.preparing import Preparation
 from rag_faq.records import (
     Answer,
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 _NEAREST = 3  # questions that a refusal names
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal; unless the
 # question names something that the entry does not name: it is then a near miss rather than a paraphrase.
-_SURE = 0.95
+_SURE = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class FaqChatbot:
         """What is left of the model's text once every sentence was held against the sources."""
         if speaks_as_author(text):
             text = as_author(text)
-        grounded = ground(text, found.sources, self._verifier, found.searched)
+        grounded = ground(text, found.sources, self._verifier, Asked(found.searched, found.evidence))
         if grounded.citations:
             if not note:
                 grounded = with_passage(grounded, found.searched, found.sources, self._verifier.reader)

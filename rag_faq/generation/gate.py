@@ -35,7 +35,7 @@ from rag_faq.records import Hit
 SEARCH_FEATURES = ("score",)
 ORDER_FEATURES = ("score", "likelihood")
 VERDICT_FEATURES = ("score", "first", "yes")
-LOOK_AT = 6  # entries that are put in order
+LOOK_AT = 5  # entries that are put in order
 MOST_ASKED = 3  # of which the model is asked for its "yes"
 YES_NO = ("yes", "no")
 

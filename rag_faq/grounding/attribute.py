@@ -17,7 +17,7 @@ from rag_faq.grounding.layout import laid_out
 from rag_faq.grounding.pieces import Piece, led_by, pieces_of
 from rag_faq.grounding.sentences import list_marker
 from rag_faq.grounding.shorten import shorter
-from rag_faq.grounding.verify import Support
+from rag_faq.grounding.verify import Asked, Support
 from rag_faq.grounding.words import content_stems
 from rag_faq.records import Citation, Source, UnsupportedSentence
 
@@ -33,8 +33,8 @@ _FEWEST_TAKEN, _MOST_OF_IT = 4, 0.6
 class Checks(Protocol):
     """What attribution asks of a verifier."""
 
-    def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
-        """Whether this source supports this sentence, in an answer to the question `asked`."""
+    def check(self, sentence: str, source_text: str, question: str, asked: Asked) -> Support:
+        """Whether this source supports this sentence, in an answer to what was `asked`."""
         ...
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
@@ -56,7 +56,7 @@ class _AnswerTo:
     """A verifier that knows what was asked."""
 
     verifier: Checks
-    asked: str
+    asked: Asked
 
     def check(self, sentence: str, source_text: str, question: str) -> Support:
         return self.verifier.check(sentence, source_text, question, self.asked)
@@ -65,13 +65,13 @@ class _AnswerTo:
         return self.verifier.foreign(text, source_text, question)
 
 
-def ground(text: str, sources: Sequence[Source], verifier: Checks, asked: str = "") -> Grounded:
-    """Cite each sentence of `text`, an answer to the question `asked`, that a source supports; leave out the others.
+def ground(text: str, sources: Sequence[Source], verifier: Checks, asked: Asked | None = None) -> Grounded:
+    """Cite each sentence of `text`, an answer to what was `asked`, that a source supports; leave out the others.
 
     A lead-in ("The challenges are:") stays, uncited, while something that it leads in stays. Numbered lists are
     numbered afresh. The spans of the citations are those of the sentences in the new text, without their [n].
     """
-    checks = _AnswerTo(verifier, asked)
+    checks = _AnswerTo(verifier, asked or Asked())
     pieces = _in_its_own_words([_checked(piece, sources, checks) for piece in pieces_of(clean(text))])
     pieces = _with_lead_ins(pieces, sources, checks)
     written, citations = laid_out(pieces)

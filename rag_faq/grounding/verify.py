@@ -26,8 +26,22 @@ from rag_faq.retrieval.embedder import Embedder
 
 # What each word that came with the question, and is not in the source, takes off a sentence's log-odds; for how many.
 _ECHO, _MOST_ECHOED = 0.8, 2
+# Where it is less probable than this that the source answers at all, a sentence has to be the surer: what a model
+# writes about a text that does not answer is its own invention, in the text's words.
+_TRUSTED = 0.9
 # What a model says of (sentence, source's text, source's question), as scaled log-odds; None where it cannot say.
 Word: TypeAlias = Callable[[str, str, str], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a sentence is to answer, and how probable it was, before it was written, that the source answers that."""
+
+    question: str = ""
+    probability: float = 1.0
+
+
+_NOTHING = Asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,11 @@ def _echoed(evidence: Evidence, asked: str) -> int:
     """How many words of the sentence are the user's and not the source's: a premise that was taken over, perhaps."""
     theirs = content_stems(asked)
     return sum(stem(word) in theirs for word in evidence.uncovered)
+
+
+def _doubt(asked: Asked) -> float:
+    """What a doubt whether the source answers takes off a sentence's log-odds."""
+    return max(0.0, logit(_TRUSTED) - logit(asked.probability))
 
 
 def _less_likely(probability: float, log_odds: float) -> float:
@@ -84,17 +103,18 @@ class Verifier:
         """The objection to a name or number in `text` that the source does not have, or ""."""
         return foreign(tokens(text), self.reader.view(source_text, question))
 
-    def check(self, sentence: str, source_text: str, question: str, asked: str = "") -> Support:
+    def check(self, sentence: str, source_text: str, question: str, asked: Asked = _NOTHING) -> Support:
         """Whether the source, that is its text and its own question, supports the sentence.
 
         `question` is the question of the source's entry, not the user's: what a user claims is no evidence. `asked` is
-        the user's: words that the sentence has from there and the source does not have speak against it.
+        the user's: words that the sentence has from there and the source does not have speak against it, and so does
+        a doubt whether the source answers at all.
         """
         evidence = self.evidence(sentence, source_text, question)
         if not evidence.content:
             return Support.none("it says nothing that could be checked")
         score = self._score(evidence, sentence, source_text, question)
-        score = _less_likely(score, _ECHO * min(_MOST_ECHOED, _echoed(evidence, asked)))
+        score = _less_likely(score, _ECHO * min(_MOST_ECHOED, _echoed(evidence, asked.question)) + _doubt(asked))
         reason = evidence.objection
         if reason:
             score = min(score, self.threshold / 2)

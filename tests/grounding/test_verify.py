@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from rag_faq.grounding.verify import Support, Verifier
+from rag_faq.generation.gate import logit
+from rag_faq.grounding.verify import Asked, Support, Verifier
 from rag_faq.testing import FakeEmbedder
 
 # A source about something else than the FAQ that ships with the package.
@@ -160,5 +161,13 @@ def test_words_that_came_with_the_question_and_not_from_the_source_speak_against
     sentence = "Unicorns turn the wheel of the mill."
     asked = "Do unicorns turn the wheel?"
     alone = verifier.check(sentence, SOURCE, QUESTION).score
-    assert verifier.check(sentence, SOURCE, QUESTION, asked).score < alone
-    assert verifier.check(sentence, SOURCE, QUESTION, "What turns the wheel?").score == pytest.approx(alone)
+    assert verifier.check(sentence, SOURCE, QUESTION, Asked(asked)).score < alone
+    assert verifier.check(sentence, SOURCE, QUESTION, Asked("What turns the wheel?")).score == pytest.approx(alone)
+
+
+def test_a_doubt_whether_the_source_answers_at_all_speaks_against_a_sentence(verifier: Verifier) -> None:
+    sentence, question = "The wheel turns the stones.", "What turns the stones?"
+    certain = verifier.check(sentence, SOURCE, QUESTION, Asked(question)).score
+    assert verifier.check(sentence, SOURCE, QUESTION, Asked(question, 0.9)).score == pytest.approx(certain)
+    doubted = verifier.check(sentence, SOURCE, QUESTION, Asked(question, 0.5)).score
+    assert logit(doubted) == pytest.approx(logit(certain) - logit(0.9))
