@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag_faq.grounding.binding import binding, copied
 from rag_faq.grounding.conflicts import antonym_conflict, foreign, negation_conflict
@@ -19,6 +20,8 @@ from rag_faq.retrieval.embedder import Embedder
 # share of them may stand elsewhere.
 _SHORT = 5
 _APART = 0.2
+# A second sentence of the source is quoted only if so much more of the content stands in both together.
+_MORE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def gather(sentence: str, view: SourceView, embedder: Embedder, vectors: WordVec
     bound = binding(sentence, [found for _, found in parts], view, stems)
     taken = copied(items, view)
     together = float(shares[best]) if best >= 0 else 0.0
-    quote_in_question, quote_span = _quote(best, matches, view, stems)
+    quote_in_question, quote_span = _quote(best, matches, view, stems, shares)
     return Evidence(
         content=len(matches),
         features=Features(
@@ -158,20 +161,20 @@ def _longest_run(matches: Sequence[Match]) -> Sequence[Match]:
     return best
 
 
-def _quote(window: int, matches: Sequence[Match], view: SourceView, stems: Stems) -> tuple[bool, Span]:
+def _quote(
+    window: int, matches: Sequence[Match], view: SourceView, stems: Stems, shares: NDArray[np.float64]
+) -> tuple[bool, Span]:
     """Whether the quote is from the question, and its span: the source sentences of the window.
 
-    A sentence of the window that holds nothing which the other does not hold is left out.
+    A sentence of the window that adds little to the other one is left out; equals keep the first.
     """
     wanted: frozenset[str] = frozenset().union(*(m.stems for m in matches))
     if window < 0:
         return True, view.question.span
     members = view.windows[window]
-    first, last = stems.units[members[0]] & wanted, stems.units[members[-1]] & wanted
-    if last <= first:
-        members = members[:1]
-    elif first <= last:
-        members = members[-1:]
-    if not (first | last) and stems.asked & wanted:
+    alone = max(members, key=lambda unit: (shares[unit], -unit))  # the window of one unit is in the unit's own place
+    if shares[alone] > shares[window] - _MORE:
+        members = (alone,)
+    if not any(stems.units[unit] & wanted for unit in members) and stems.asked & wanted:
         return True, view.question.span
     return False, Span(view.units[members[0]].span.start, view.units[members[-1]].span.end)

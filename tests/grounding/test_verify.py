@@ -157,6 +157,23 @@ def test_a_name_whose_number_stands_apart_is_the_same_name(verifier: Verifier) -
     assert objections == ["", 'the name "ModelT" is not in the source']
 
 
+@pytest.mark.parametrize(
+    ("sentence", "quote"),
+    [
+        ("The upper stone rotates.", "The upper stone rotates, while the lower stone never moves."),
+        # One word, "mould", stands in the sentence before.
+        (
+            "A steam engine called ModelT-3 replaced the wheel, is not used any more, mould.",
+            "A steam engine called ModelT-3 replaced the wheel, but it is not used any more.",
+        ),
+        ("John Rennie built it in 1786, and its wheel turns two stones.", SOURCE[: SOURCE.index("\n\n")]),
+    ],
+)
+def test_the_quote_is_no_longer_than_the_sentence_needs(verifier: Verifier, sentence: str, quote: str) -> None:
+    assert quote in check(verifier, sentence).quote
+    assert len(check(verifier, sentence).quote) < len(quote) + 20
+
+
 def test_words_that_came_with_the_question_and_not_from_the_source_speak_against_a_sentence(verifier: Verifier) -> None:
     sentence = "Unicorns turn the wheel of the mill."
     asked = "Do unicorns turn the wheel?"
