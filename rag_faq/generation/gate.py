@@ -59,8 +59,10 @@ class Calibration:
     search: Weights  # over SEARCH_FEATURES: the probability where the model is not asked
     order: Weights  # over ORDER_FEATURES: differences between entries are log-odds of being the right one
     verdict: Weights  # over VERDICT_FEATURES: the probability where it is asked
-    doubt: tuple[float, float]  # the model is asked where the search's probability of the first lies between these
-    near: float  # … or where further entries have at least this share of the first one's score
+    far: float  # where the search's probability of the first is no more than this, the model is asked nothing
+    sure: float  # … and where it is this and more, neither
+    plain: float  # with this probability by the search, an entry needs no verdict
+    near: float  # entries with at least this share of the first one's score are put in order
     close: float  # log-odds behind the leading entry up to which an entry comes into question beside it
 
 
@@ -89,14 +91,11 @@ def sigmoid(x: float) -> float:
 def default_calibration() -> Calibration:
     """The weights that ship with the package (`gate.toml`)."""
     table = tomllib.loads(files("rag_faq.generation").joinpath("gate.toml").read_text(encoding="utf-8"))
-    low, high = table["doubt"]
     return Calibration(
         search=_weights(table["search"], SEARCH_FEATURES),
         order=_weights(table["order"], ORDER_FEATURES),
         verdict=_weights(table["verdict"], VERDICT_FEATURES),
-        doubt=(low, high),
-        near=table["near"],
-        close=table["close"],
+        **{name: table[name] for name in ("far", "sure", "plain", "near", "close")},
     )
 
 
@@ -125,7 +124,8 @@ class Gate:
         near = self.near(hits)
         if not near:
             return ()
-        if self._generator is None or not self._doubtful(near):
+        calibration = self._calibration
+        if self._generator is None or not calibration.far < self._searched(near[0]) < calibration.sure:
             return self._ordered(near, [0.0] * len(near))
         likelihoods = [self.likelihood(question, hit) for hit in near] if len(near) > 1 else [0.0]
         if None in likelihoods:
@@ -133,7 +133,7 @@ class Gate:
         ordered = self._ordered(near, [found for found in likelihoods if found is not None])
         return tuple(
             self._asked(question, item, hits[0])
-            if place < MOST_ASKED and item.behind <= self._calibration.close
+            if place < MOST_ASKED and item.behind <= calibration.close and item.probability < calibration.plain
             else item
             for place, item in enumerate(ordered)
         )
@@ -157,12 +157,6 @@ class Gate:
         assert self._generator is not None
         yes, _ = self._generator.choose(gate_prompt(question, number_sources((hit,), self._cut)), YES_NO)
         return yes
-
-    def _doubtful(self, near: Sequence[Hit]) -> bool:
-        """Whether the model is to be asked: about nothing that is far off, nor about one entry that is sure."""
-        low, high = self._calibration.doubt
-        probability = self._searched(near[0])
-        return low < probability and (len(near) > 1 or probability < high)
 
     def _searched(self, hit: Hit) -> float:
         return sigmoid(self._calibration.search.odds(search_features(hit)))

@@ -14,7 +14,9 @@ SIMPLE = Calibration(
     search=Weights(-1.0, (2.0,)),
     order=Weights(0.0, (10.0, 1.0)),
     verdict=Weights(0.0, (0.0, 0.0, 1.0)),
-    doubt=(0.3, 0.9),
+    far=0.3,
+    sure=0.95,
+    plain=0.8,
     near=0.5,
     close=1.0,
 )
@@ -99,9 +101,11 @@ def test_where_the_search_is_sure_the_model_is_spared(score):
     assert (asked.asked, asked.measured) == ([], [])
 
 
-def test_of_several_near_entries_the_model_says_which_also_where_the_first_is_sure():
-    asked = model(likely={1: -9.0, 2: -1.0}, yes={2: 0.9})
-    assert told(gate(asked).judge("q", (hit(1, 2.0), hit(2, 1.9)))) == [(2, 0.9), (1, None)]
+def test_an_entry_that_is_plain_by_the_search_is_put_in_order_and_needs_no_verdict():
+    asked = model(likely={1: -9.0, 2: -1.0}, yes={})
+    judged = gate(asked).judge("q", (hit(1, 1.4), hit(2, 1.3)))
+    assert told(judged) == [(2, None), (1, None)]
+    assert judged[0].probability == pytest.approx(sigmoid(1.6))  # more than 0.8
 
 
 def test_no_hits_no_verdicts():
@@ -127,4 +131,4 @@ def test_the_packages_own_weights_read_well():
     calibration = default_calibration()
     assert (len(calibration.search.weights), len(calibration.order.weights)) == (1, 2)
     assert len(calibration.verdict.weights) == 3
-    assert 0 <= calibration.doubt[0] < calibration.doubt[1] <= 1
+    assert 0 <= calibration.far < calibration.plain < calibration.sure <= 1
