@@ -53,7 +53,7 @@ def to_sources(busy: Page, page: Page, times: int) -> list[float]:
         busy.wait_for_function("document.querySelector('#now-answer .unchecked')?.textContent.trim()")
         seconds.append(seconds_to(page, "sources", question))
         start_anew(page)
-    busy.locator("#stop").click()
+    busy.keyboard.press("Escape")
     return seconds
 
 
@@ -69,8 +69,8 @@ def to_words(page: Page, given: Sequence[float], times: int) -> list[tuple[float
 
 
 def start_anew(page: Page) -> None:
-    """Stop the answer, and bring the page back to its beginning."""
-    page.locator("#stop").click()
+    """Stop the answer, if it has not ended by itself, and bring the page back to its beginning."""
+    page.keyboard.press("Escape")
     page.locator("#now-answer .badge").wait_for()
     page.locator("#clear").click()
     page.locator(".welcome").wait_for()
