@@ -50,7 +50,7 @@ def test_the_table_has_every_weight_and_puts_the_chosen_share_of_answerable_ques
     assert set(table["order"]) == {"score", "likelihood"}
     assert set(table["search"]) == {"intercept", "score"}
     assert set(table["verdict"]) == {"intercept", "score", "first", "yes"}
-    assert {"doubt", "near", "close"} <= set(table)
+    assert {"far", "sure", "plain", "near", "close"} <= set(table)
     said = capsys.readouterr().out
     assert "right entry first: 0.500 by the search, 1.000 in order" in said
     assert "1.000 refused, 0.000 falsely" in said
