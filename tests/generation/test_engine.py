@@ -194,6 +194,12 @@ def test_preparing_makes_the_next_first_word_cheap(small_model):
     engine.close()
 
 
+def test_it_tells_how_likely_a_question_is(engine):
+    near = engine.likelihood(prompt("What is a GAN made of?", ENTRY))
+    assert near is not None
+    assert engine.likelihood(prompt("Which cheese melts best?", ENTRY)) < near < 0
+
+
 # -- loading and closing --------------------------------------------------------------------------------------------
 
 

@@ -85,7 +85,7 @@ def test_choosing_gives_one_probability_an_option(generator):
 def test_a_question_is_as_likely_each_time_it_is_looked_at(generator):
     found = generator.likelihood(PROMPT)
     assert found == generator.likelihood(PROMPT)
-    assert found < 0
+    assert found is None or found < 0  # a server does not tell
 
 
 def test_tokens_are_counted(generator):
