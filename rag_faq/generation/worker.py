@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rag_faq.errors import EngineError
+from rag_faq.generation.hardware import give_way
 from rag_faq.generation.job import Job, closed
 from rag_faq.generation.llama import PIECE, LlamaModel
 from rag_faq.generation.reading import SHORT_PIECE, Ahead, Interrupted, Reader
@@ -24,6 +25,9 @@ from rag_faq.generation.template import TokenisedPrompt
 from rag_faq.generation.writing import Desk, Writer
 
 log = logging.getLogger(__name__)
+
+# The model takes all cores for seconds. Searches, and the page, take some milliseconds: they go first.
+_NICE = 10
 
 
 class Worker:
@@ -76,6 +80,7 @@ class Worker:
     # -- called by the worker's thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
+        give_way(_NICE)
         failed = True  # unless the loop ends of itself
         try:
             while (task := self._next()) is not None:

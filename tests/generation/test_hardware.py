@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,25 @@ def test_unknown_where_the_system_does_not_tell(tmp_path):
 def test_this_machine():
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
     assert all(gpu.total_bytes > 0 for gpu in hardware.gpus())
+
+
+def test_a_thread_that_gives_way_does_so_alone_with_those_that_it_starts():
+    found = []
+
+    def look():
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    def work():
+        hardware.give_way(3)
+        look()
+        child = threading.Thread(target=look)
+        child.start()
+        child.join()
+
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    look()
+    lower = 3 if sys.platform == "linux" else 0  # elsewhere a priority is the whole process's
+    assert found == [min(19, mine + lower)] * 2 + [mine]
