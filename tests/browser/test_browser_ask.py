@@ -161,6 +161,17 @@ def test_ask_again_replaces_the_answer_and_edit_brings_the_question_back(visit, 
     expect(page.locator("#question textarea")).to_be_focused()
 
 
+def test_what_is_typed_stays_when_a_button_asks(visit, ask):
+    page = visit()
+    ask(page, GROUNDED)
+    expect(page.locator(DONE)).to_be_visible()
+    page.locator("#question textarea").fill("And then")
+    page.locator("#now-answer [data-again]").click()
+    expect(page.locator("#now-answer [aria-busy='true']")).to_have_count(0)
+    expect(page.locator(DONE)).to_be_visible()
+    expect(page.locator("#question textarea")).to_have_value("And then")
+
+
 def test_copying_gives_markdown_with_the_sources(visit, ask):
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     ask(page, GROUNDED)

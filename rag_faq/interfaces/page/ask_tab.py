@@ -60,7 +60,7 @@ class AskTab:
         kept, choices = self.context.kept, self.context.choices
         view = [*self.view, self.box, kept]
         gr.on([self.box.submit, self.send.click], self.ask, [self.box, kept, choices], view, **ASKING)
-        bridge.ask(self.ask_offered, [kept, choices], view, **ASKING)
+        bridge.ask(self.ask_offered, [self.box, kept, choices], view, **ASKING)
         bridge.nudge(self.nudge, None, None, **ASKING)
         self.stop.click(self.stop_now, None, None, queue=False, **QUIET)
 
@@ -72,16 +72,22 @@ class AskTab:
             yield changes
 
     async def ask_offered(
-        self, kept: Any, choices: Any, event: gr.EventData, request: gr.Request
+        self, typed: str, kept: Any, choices: Any, event: gr.EventData, request: gr.Request
     ) -> AsyncIterator[Changes]:
-        """Ask what a button or the address of the page asks; with a place, what came from there on goes."""
+        """Ask what a button or the address of the page asks; with a place, what came from there on goes.
+
+        What is `typed` into the box stays there, unless it is what was asked: an earlier question that was edited.
+        """
         place = event.place if isinstance(event.place, int) else 0
-        async for changes in self._asked(str(event.question), place, kept, choices, request):
+        question = str(event.question)
+        empty = typed.strip() == question.strip()
+        async for changes in self._asked(question, place, kept, choices, request, empty=empty):
             yield changes
 
     async def _asked(
-        self, question: str, place: int, kept: Any, choices: Any, request: gr.Request
+        self, question: str, place: int, kept: Any, choices: Any, request: gr.Request, *, empty: bool = True
     ) -> AsyncIterator[Changes]:
+        """The changes of the page until the question is answered; `empty`: the box is emptied."""
         texts, session = self.context.texts(choices, request), session_of(request)
         busy = self.runs.busy(session)
         if busy:
@@ -98,7 +104,7 @@ class AskTab:
             self.question: turns.question(name, question, question, texts, fresh=True),
             self.answer: turns.writing("", texts("searching"), texts),
             self.sources: "",
-            self.box: "",
+            self.box: "" if empty else gr.skip(),
         }
         chatbot = self.context.chatbot
         wanted = options(load_choices(choices), chatbot.options)
