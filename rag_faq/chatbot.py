@@ -15,7 +15,7 @@ from threading import Event as Flag
 from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation import replies
 from rag_faq.generation.finding import Finder, Found
-from rag_faq.generation.gate import Gate, logit, sigmoid
+from rag_faq.generation.gate import Gate, less_likely
 from rag_faq.generation.generator import Generator, Sampling
 from rag_faq.generation.orders import without_orders
 from rag_faq.generation.prompt import answer_prompt
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 _NEAREST = 3  # questions that a refusal names
 # With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal; unless the
-# question names something that the entry does not name: it is then a near miss rather than a paraphrase.
+# question names something that no source names: it is then a near miss rather than a paraphrase.
 _SURE = 0.9
 # What such a name takes off the log-odds that the sources answer: it stands in half of the near misses, and in one in
 # ten of the questions that the FAQ answers.
@@ -256,7 +256,7 @@ class FaqChatbot:
         if speaks_as_author(text):
             text = as_author(text)
         foreign = self._names_foreign(found)
-        probability = sigmoid(logit(found.evidence) - _FOREIGN) if foreign else found.evidence
+        probability = less_likely(found.evidence, _FOREIGN) if foreign else found.evidence
         grounded = ground(text, found.sources, self._verifier, Asked(found.searched, probability))
         if grounded.citations:
             if not note:

@@ -87,6 +87,11 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
+def less_likely(probability: float, log_odds: float) -> float:
+    """The probability with so much taken off its log-odds."""
+    return sigmoid(logit(probability) - log_odds)
+
+
 @cache
 def default_calibration() -> Calibration:
     """The weights that ship with the package (`gate.toml`)."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rag_faq.generation.gate import logit, sigmoid
+from rag_faq.generation.gate import less_likely, logit
 from rag_faq.grounding.conflicts import foreign
 from rag_faq.grounding.evidence import Evidence, gather
 from rag_faq.grounding.sentences import Span
@@ -72,10 +72,6 @@ def _doubt(asked: Asked) -> float:
     return max(0.0, logit(_TRUSTED) - logit(asked.probability))
 
 
-def _less_likely(probability: float, log_odds: float) -> float:
-    return sigmoid(logit(probability) - log_odds)
-
-
 class Verifier:
     """Checks sentences against sources. Safe for many threads as long as the embedder is."""
 
@@ -114,7 +110,7 @@ class Verifier:
         if not evidence.content:
             return Support.none("it says nothing that could be checked")
         score = self._score(evidence, sentence, source_text, question)
-        score = _less_likely(score, _ECHO * min(_MOST_ECHOED, _echoed(evidence, asked.question)) + _doubt(asked))
+        score = less_likely(score, _ECHO * min(_MOST_ECHOED, _echoed(evidence, asked.question)) + _doubt(asked))
         reason = evidence.objection
         if reason:
             score = min(score, self.threshold / 2)
