@@ -52,12 +52,8 @@ class Preparation:
             if self._closing.is_set():
                 return
             self._verifier.prepare(entry.answer, entry.question)
-        if self._generator is None:
-            return
-        for entry in self._retriever.index.entries[:_MOST]:
-            if self._closing.is_set():
-                return
-            self._generator.warm(self._pairs(entry.question))
+            if self._generator is not None:
+                self._generator.warm(self._pairs(entry.question))
 
     def _entries(self) -> list[Prompt]:
         """Each entry as the only source."""
