@@ -54,7 +54,7 @@ class Reader:
         # Behind the last passing cut comes no more than the closing of the message: nothing goes on from there but the
         # very same prompt, which is not worth another batch.
         kept = len(prompt.cuts) + max(0, len(prompt.passing) - 1)
-        position = self._read_kept(prompt, position, kept, stop, piece)
+        position = self._read_kept(prompt, self._keys(prompt)[:kept], position, stop, piece)
         self._read_part(prompt, pieces(position, len(prompt.tokens), piece), stop)
 
     def likelihood(self, prompt: TokenisedPrompt, stop: Callable[[], bool]) -> float:
@@ -67,7 +67,7 @@ class Reader:
         lasting = len(prompt.cuts)
         keys = self._keys(prompt)
         position = self._restore(prompt, keys[:lasting], evict=True)
-        position = self._read_kept(prompt, position, lasting, stop, PIECE)
+        position = self._read_kept(prompt, keys[:lasting], position, stop, PIECE)
         found: list[float] = []
         for start, until in pieces(position, end, SCORED):
             if stop():
@@ -117,10 +117,10 @@ class Reader:
         return position
 
     def _read_kept(
-        self, prompt: TokenisedPrompt, position: int, count: int, stop: Callable[[], bool], piece: int
+        self, prompt: TokenisedPrompt, keys: Sequence[str], position: int, stop: Callable[[], bool], piece: int
     ) -> int:
-        """Read the first `count` parts as far as they lie behind `position`, and keep them; gives where they end."""
-        for key, (_, end) in zip(self._keys(prompt), prompt.parts[:count], strict=False):
+        """Read the parts with these keys as far as they lie behind `position`, and keep them; gives where they end."""
+        for key, (_, end) in zip(keys, prompt.parts, strict=False):
             if end > position:
                 self._read_part(prompt, pieces(position, end, piece), stop)
                 self._keep(key, (position, end), passing=end not in prompt.cuts)
