@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from unittest.mock import patch
 
 from playwright.sync_api import Page
 
-from benchmarks.report import percentile
+from benchmarks.report import median, percentile
 from rag_faq.assembly import load_chatbot
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.interfaces.http.app import page_app
@@ -96,7 +95,7 @@ def noted_first_words() -> Iterator[list[float]]:
 def figures(seconds: Sequence[float]) -> dict[str, int]:
     """Median, ninth decile and worst, in milliseconds."""
     return {
-        "median_ms": round(1000 * statistics.median(seconds)),
+        "median_ms": round(1000 * median(seconds)),
         "p90_ms": round(1000 * percentile(seconds, 0.9)),
         "worst_ms": round(1000 * max(seconds)),
     }

@@ -108,11 +108,6 @@ def _weights(table: dict[str, Any], names: Sequence[str]) -> Weights:
     return Weights(table.get("intercept", 0.0), tuple(table[name] for name in names))
 
 
-def search_features(hit: Hit) -> tuple[float, ...]:
-    """The values of SEARCH_FEATURES."""
-    return (hit.score,)
-
-
 class Gate:
     """Judges the entries that a search found."""
 
@@ -164,7 +159,7 @@ class Gate:
         return yes
 
     def _searched(self, hit: Hit) -> float:
-        return sigmoid(self._calibration.search.odds(search_features(hit)))
+        return sigmoid(self._calibration.search.odds((hit.score,)))
 
     def _ordered(self, hits: Sequence[Hit], likelihoods: Sequence[float]) -> tuple[Judged, ...]:
         """The hits in order, the likeliest first, with the search's probabilities; ties keep the search's order."""
