@@ -2,8 +2,8 @@
 
     python benchmarks/page_speed.py [--llm NAME_OR_FILE] [--times 50] [--json FILE]
 
-Sources: one browser keeps the model writing long answers. Another asks, notes when the first source is painted,
-stops, and starts anew, TIMES times. Words: nobody else asks. Noted is how much later than the chatbot itself gave them
+Sources: one browser keeps the model writing long answers. Another asks what was never asked before, notes when the
+first source is painted, stops, and starts anew, TIMES times. Words: nobody else asks. Noted is how much later than the chatbot itself gave them
 (search, verdict and model) the first words are painted, TIMES times. The clock is the browser's own.
 """
 
@@ -23,6 +23,8 @@ from unittest.mock import patch
 from playwright.sync_api import Page
 
 from benchmarks.report import median, percentile
+from benchmarks.sides import QUESTIONS as DEVELOPMENT
+from benchmarks.sides import draw
 from rag_faq.assembly import load_chatbot
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.interfaces.http.app import page_app
@@ -42,10 +44,10 @@ QUESTIONS = (
 )
 
 
-def to_sources(busy: Page, page: Page, times: int) -> list[float]:
+def to_sources(busy: Page, page: Page, questions: Sequence[str]) -> list[float]:
     """Seconds of each question; the model is writing for `busy` when each is sent."""
     seconds = []
-    for question in islice(cycle(QUESTIONS), times):
+    for question in questions:
         if busy.locator('#now-answer [aria-busy="true"]').count() == 0:
             busy.locator("#question textarea").fill(LONG)
             busy.locator("#question textarea").press("Enter")
@@ -120,7 +122,8 @@ def main() -> None:
             chromium() as browser,
         ):
             page = open_page(browser, address)
-            sources = to_sources(open_page(browser, address), page, asked.times)
+            new = [question.text for question in draw(DEVELOPMENT, asked.times)]
+            sources = to_sources(open_page(browser, address), page, new)
             words = to_words(page, given, asked.times)
     finally:
         chatbot.close()

@@ -27,7 +27,7 @@ from rag_faq.generation.writing import Desk, Writer
 log = logging.getLogger(__name__)
 
 # The model takes all cores for seconds. Searches, and the page, take some milliseconds: they go first.
-_NICE = 5
+_NICE = 10
 
 
 class Worker:

@@ -17,7 +17,10 @@ ANSWER = Answer(text="A. [1]", outcome="grounded", question="q", searched="q")
 
 
 class Chatbot:
-    """Gives a text word by word; a question "wait" holds before its first word until it is released or cancelled."""
+    """Gives a text word by word.
+
+    A question "wait" holds before its first word, "seek" before its sources, until it is released or cancelled.
+    """
 
     def __init__(self) -> None:
         self.released = threading.Event()
@@ -28,6 +31,8 @@ class Chatbot:
         assert cancel is not None
         self.history = history
         try:
+            while question == "seek" and not self.released.is_set() and not cancel.is_set():
+                cancel.wait(0.005)
             yield SourcesFound((SOURCE,), question)
             while question == "wait" and not self.released.is_set() and not cancel.is_set():
                 cancel.wait(0.005)
@@ -47,10 +52,22 @@ async def moments(runs: Runs, session: str, question: str) -> list:
 def test_sources_come_by_themselves_then_words_then_the_answer() -> None:
     chatbot = Chatbot()
     shown = asyncio.run(moments(Runs(chatbot, Questions()), "s", "q"))
-    assert (shown[0].phase, shown[0].sources) == ("searching", None)
-    assert (shown[1].phase, shown[1].sources, shown[1].text) == ("reading", (SOURCE,), "")
+    assert (shown[0].phase, shown[0].sources, shown[0].text) == ("reading", (SOURCE,), "")
     assert (shown[-1].phase, shown[-1].answer, shown[-1].text) == ("done", ANSWER, "One two.")
     assert chatbot.history == (("user", "before"),)
+
+
+def test_a_search_that_takes_its_time_is_told() -> None:
+    async def scene() -> list:
+        chatbot = Chatbot()
+        run = Runs(chatbot, Questions()).ask("s", "seek", ())
+        first = await anext(run)
+        chatbot.released.set()
+        return [first, *[m async for m in run]]
+
+    shown = asyncio.run(scene())
+    assert [(m.phase, m.sources) for m in shown[:2]] == [("searching", None), ("reading", (SOURCE,))]
+    assert (shown[-1].phase, shown[-1].answer) == ("done", ANSWER)
 
 
 def test_an_error_of_the_chatbot_reaches_the_page() -> None:
@@ -66,7 +83,7 @@ def test_the_place_in_the_line_is_told() -> None:
         while (await anext(first)).phase != "reading":
             pass
         second = runs.ask("b", "wait", ())
-        seen = [await anext(second), await anext(second)]
+        seen = [await anext(second)]
         chatbot.released.set()
         async for _ in first:
             pass
@@ -75,7 +92,7 @@ def test_the_place_in_the_line_is_told() -> None:
         return [(m.phase, m.ahead) for m in seen]
 
     told = asyncio.run(scene())
-    assert told[:2] == [("searching", 0), ("waiting", 1)]
+    assert told[0] == ("waiting", 1)
     assert told[-1] == ("done", 0)
 
 
@@ -121,7 +138,6 @@ def test_what_was_found_is_shown_before_it_is_settled() -> None:
 
     shown = asyncio.run(moments(Runs(Judging(), Questions()), "s", "q"))
     assert [(m.phase, m.settled, len(m.sources or ())) for m in shown] == [
-        ("searching", False, 0),
         ("reading", False, 2),
         ("reading", True, 1),
         ("done", True, 1),

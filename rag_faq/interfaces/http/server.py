@@ -103,7 +103,8 @@ def running(app: FastAPI, settings: Settings) -> Iterator[str]:
 
     Gives its address once it is ready. Raises ServeError when that never comes.
     """
-    with socket.socket() as listener:
+    # With its protocol named: asyncio sends small pieces at once only on such sockets, else they wait for each other.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         server = make_server(app, settings, port)

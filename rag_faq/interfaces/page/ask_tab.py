@@ -99,7 +99,7 @@ class AskTab:
         if place > 0:
             before = before.before(place)
         name = turns.name_of(before.next_number)
-        yield {
+        opening: Changes = {
             self.past: self._past(before.numbered(), texts),
             self.question: turns.question(name, question, question, texts, fresh=True),
             self.answer: turns.writing("", texts("searching"), texts),
@@ -112,23 +112,25 @@ class AskTab:
         try:
             async for moment in self.runs.ask(session, question, before.history, answering):
                 if moment.answer is None:
-                    yield self._under_way(name, question, moment, texts)
+                    changes = self._under_way(name, question, moment, texts, fresh=bool(opening))
                 else:
                     turn = Turn(moment.answer, moment.words_a_second, moment.answer_id)
-                    yield self._done(name, turn, before, texts)
+                    changes = self._done(name, turn, before, texts)
+                yield opening | changes
+                opening = {}
         except RagFaqError as error:
-            yield {self.answer: turns.failure(str(error), question, texts)}
+            yield opening | {self.answer: turns.failure(str(error), question, texts)}
 
     def _done(self, name: str, turn: Turn, before: Conversation, texts: Texts) -> Changes:
         after = before.with_turn(turn, longest=self.context.settings.max_question_chars)
         return self._whole(name, after.turns[-1], texts) | {self.context.kept: after.dump()}
 
-    def _under_way(self, name: str, asked: str, moment: Moment, texts: Texts) -> Changes:
-        """What a moment changes in the page."""
+    def _under_way(self, name: str, asked: str, moment: Moment, texts: Texts, *, fresh: bool) -> Changes:
+        """What a moment changes in the page; the first of a `fresh` question brings that into sight."""
         changes: Changes = {self.answer: turns.writing(moment.text, _status(moment, texts), texts)}
         if moment.phase in ("reading", "waiting"):
             changes[self.sources] = turns.sources(name, moment.sources or (), None, texts, settled=moment.settled)
-            changes[self.question] = turns.question(name, asked, moment.searched, texts)
+            changes[self.question] = turns.question(name, asked, moment.searched, texts, fresh=fresh)
         return changes
 
     async def stop_now(self, request: gr.Request) -> None:

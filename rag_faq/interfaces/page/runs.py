@@ -16,8 +16,9 @@ from rag_faq.records import Answer, Event, History, Source, SourcesFound, TextDe
 Phase: TypeAlias = Literal["searching", "reading", "waiting", "writing", "done"]
 
 MOST_AT_ONCE = 64  # answers under way; further ones wait for a thread
-_PAUSE_S = 0.04  # between two changes of the page: faster is not seen, and costs
+_PAUSE_S = 0.1  # between two changes of the page: faster is not seen, and costs
 _MEASURABLE_S = 0.1  # a text that came faster than this has no speed worth telling
+_AT_ONCE_S = 0.1  # a search that is done by then is shown with the question, in one change of the page
 _LOOK_S = 0.5  # how often the place in the line is looked at while nothing comes
 
 
@@ -80,12 +81,11 @@ class Run:
 
     async def moments(self, work: Future[None]) -> AsyncIterator[Moment]:
         """What there is to show, whenever that changes. Raises what the chatbot raised."""
-        moment = Moment("searching")
-        yield moment
+        moment: Moment | None = None
         ended = False
         while not ended:
-            after = moment
-            for step in await self._news():
+            after = moment or Moment("searching")
+            for step in await self._news(_LOOK_S if moment else _AT_ONCE_S):
                 if step is None:
                     ended = True
                 else:
@@ -98,17 +98,17 @@ class Run:
             if after != moment:
                 moment = after
                 yield moment
-            await asyncio.sleep(_PAUSE_S if moment.text else 0)
+            await asyncio.sleep(_PAUSE_S if moment.phase == "writing" else 0)
         work.result()
 
-    async def _news(self) -> list[Step | None]:
-        """The steps that came since the last look; none when nothing came for a while.
+    async def _news(self, patience_s: float) -> list[Step | None]:
+        """The steps that came since the last look; none when nothing comes for `patience_s`.
 
         Sources come by themselves: what the search found is shown at once, and the sources before the words, also
         when more is there already.
         """
         try:
-            steps = [await asyncio.wait_for(self._arrived.get(), _LOOK_S)]
+            steps = [await asyncio.wait_for(self._arrived.get(), patience_s)]
         except TimeoutError:
             return []
         while not self._arrived.empty() and not isinstance(steps[-1], SourcesFound):
