@@ -28,7 +28,7 @@ class Searched:
 
     text: str  # the stand-alone question that was searched for
     hits: tuple[Hit, ...]
-    parts: tuple[tuple[str, tuple[Hit, ...]], ...]  # of a question in several parts, each with its own hits
+    parts: tuple[str, ...]  # of a question in several parts
     own: Hit | None  # the entry whose own question this is
     timings: Timings
 
@@ -64,9 +64,8 @@ class Finder:
         text, hits = self._nearest(standalone)
         own = own_question(text, hits)
         pieces = query.parts(text) if own is None else ()
-        parts = [(piece, self._retriever.search(piece, _LOOK_AT)) for piece in pieces] if len(pieces) > 1 else []
         timings = Timings(rewrite_s=rewritten - start, retrieve_s=time.perf_counter() - rewritten)
-        return Searched(text, hits, tuple(parts), own, timings)
+        return Searched(text, hits, tuple(pieces) if len(pieces) > 1 else (), own, timings)
 
     def candidates(self, searched: Searched, most: int) -> tuple[Source, ...]:
         """What can be shown at once, while the verdict is still open: the nearest entries."""
@@ -83,11 +82,12 @@ class Finder:
         rankings = [self.gate.enough(judged, strictness)]
         open_parts: tuple[str, ...] = ()
         if searched.parts:
-            parts = [(text, self.gate.enough(self._judge(text, hits), strictness)) for text, hits in searched.parts]
+            hits_of = [(part, self._retriever.search(part, _LOOK_AT)) for part in searched.parts]
+            parts = [(part, self.gate.enough(self._judge(part, hits), strictness)) for part, hits in hits_of]
             covered = [ranking for _, ranking in parts if ranking]
             if covered:
                 rankings = covered
-                open_parts = tuple(text for text, ranking in parts if not ranking)
+                open_parts = tuple(part for part, ranking in parts if not ranking)
         chosen = interleave([[item.hit for item in ranking] for ranking in rankings], most)
         best = max((item.probability for ranking in (judged, *rankings) for item in ranking), default=0.0)
         return Found(
