@@ -3,8 +3,9 @@
     python benchmarks/page_speed.py [--llm NAME_OR_FILE] [--times 50] [--json FILE]
 
 Sources: one browser keeps the model writing long answers. Another asks what was never asked before, notes when the
-first source is painted, stops, and starts anew, TIMES times. Words: nobody else asks. Noted is how much later than the chatbot itself gave them
-(search, verdict and model) the first words are painted, TIMES times. The clock is the browser's own.
+first source is painted, stops, and starts anew, TIMES times. Words: nobody else asks. Noted is how much later than the
+chatbot itself gave them (search, verdict and model) the first words are painted, TIMES times. The clock is the
+browser's own.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from rag_faq.generation.verbatim import verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
 from rag_faq.grounding.passages import with_passage
+from rag_faq.grounding.stand_in import stands_in
 from rag_faq.grounding.verify import Asked, Verifier
 from rag_faq.preparing import Preparation
 from rag_faq.records import (
@@ -45,11 +46,8 @@ from rag_faq.retrieval.store import FaqIndex
 log = logging.getLogger(__name__)
 
 _NEAREST = 3  # questions that a refusal names
-# With this much evidence, an answer that did not hold gives way to the FAQ's own text, not to a refusal; unless the
-# question names something that no source names: it is then a near miss rather than a paraphrase.
-_SURE = 0.9
-# What such a name takes off the log-odds that the sources answer: it stands in half of the near misses, and in one in
-# ten of the questions that the FAQ answers.
+# What a name in the question that no source has takes off the log-odds that the sources answer: there is one in half of
+# the near misses, and in one in ten of the questions that the FAQ answers.
 _FOREIGN = 2.0
 
 
@@ -255,15 +253,17 @@ class FaqChatbot:
         """What is left of the model's text once every sentence was held against the sources."""
         if speaks_as_author(text):
             text = as_author(text)
-        foreign = self._names_foreign(found)
-        probability = less_likely(found.evidence, _FOREIGN) if foreign else found.evidence
+        probability = less_likely(found.evidence, _FOREIGN) if self._names_foreign(found) else found.evidence
         grounded = ground(text, found.sources, self._verifier, Asked(found.searched, probability))
         if grounded.citations:
             if not note:
                 grounded = with_passage(grounded, found.searched, found.sources, self._verifier.reader)
             return self._answer(question, found, "grounded", grounded, note)
-        sure = found.evidence >= _SURE and not foreign
-        if note or (sure and not replies.is_denial(text)):
+        written = [sentence.text for sentence in grounded.unsupported]
+        first = found.sources[0]
+        if note or (
+            not replies.is_denial(text) and stands_in(first, found.searched, found.evidence, written, self._verifier)
+        ):
             fallback = self._verbatim(question, found, note or replies.NOTHING_HELD)
             return replace(fallback, unsupported=grounded.unsupported)
         return replace(self._not_in_faq(question, found), unsupported=grounded.unsupported)

@@ -43,6 +43,15 @@ def with_passage(grounded: Grounded, question: str, sources: Sequence[Source], r
     return replace(grounded, text=f'{lead}{text}" [{source.number}]', citations=(*grounded.citations, citation))
 
 
+def near_enough(question: str, source: Source, reader: SourceReader) -> bool:
+    """Whether some passage of the source comes near the question."""
+    view = reader.view(source.text, source.entry.question)
+    if not view.passages:
+        return False
+    cosine, _ = best_cosine(reader.embedder.encode([question])[0], view.passage_vectors)
+    return cosine >= _NEAR
+
+
 def _untold(text: str, units: Sequence[Unit], told: str) -> str:
     """The passage without the sentences at its beginning and end that were told."""
     while units and _told(units[0].text, told):

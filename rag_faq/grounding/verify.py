@@ -99,6 +99,10 @@ class Verifier:
         """The objection to a name or number in `text` that the source does not have, or ""."""
         return foreign(tokens(text), self.reader.view(source_text, question))
 
+    def likeness(self, sentence: str, source_text: str, question: str) -> float:
+        """How well wording and meaning alone bear the sentence out, 0 to 1, whatever speaks against it."""
+        return self._scales.alone.score(self.evidence(sentence, source_text, question).features)
+
     def check(self, sentence: str, source_text: str, question: str, asked: Asked = _NOTHING) -> Support:
         """Whether the source, that is its text and its own question, supports the sentence.
 

@@ -1,0 +1,36 @@
+"""When nothing of what the model wrote holds: is the source's own text the better answer, or a refusal?
+
+A small model spoils what its source says, or gives in to a false premise: then the source itself is the answer. Or the
+source does not say what was asked, and the model makes something up. Its own words tell the two apart: what is made up
+comes with names and numbers that no source has, or has next to nothing of the source in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag_faq.grounding.passages import near_enough
+from rag_faq.grounding.verify import Verifier
+from rag_faq.records import Source
+
+# Probabilities that the source answers, chosen on the development questions of which nothing held (docs/evaluation.md):
+_CERTAIN = 0.9  # whatever the model wrote
+_SURE = 0.8  # unless the model made up names or numbers
+_CLOSE = 0.3  # below that, wording and meaning must bear some sentence out as well as this
+
+
+def stands_in(source: Source, asked: str, probability: float, written: Sequence[str], verifier: Verifier) -> bool:
+    """Whether the text of `source` answers what was `asked`, of which none of the `written` sentences does.
+
+    `probability`: that the source answers, as it was judged before anything was written.
+    """
+    text, question = source.text, source.entry.question
+    if verifier.foreign(asked, text, question):
+        return False
+    if probability >= _CERTAIN:
+        return True
+    if any(verifier.foreign(sentence, text, question) for sentence in written):
+        return False
+    if not near_enough(asked, source, verifier.reader):
+        return False
+    return probability >= _SURE or any(verifier.likeness(sentence, text, question) >= _CLOSE for sentence in written)
