@@ -49,7 +49,8 @@ RUN pip install --no-deps --no-build-isolation .
 FROM build AS weights-build
 ARG LLM=qwen2.5-coder-1.5b-instruct-q4_k_m
 ARG EMBEDDER=all-MiniLM-L6-v2
-RUN RAG_FAQ_MODELS=/opt/models rag-faq models fetch "${LLM}" "${EMBEDDER}"
+ARG SECOND_EMBEDDER=all-mpnet-base-v2
+RUN RAG_FAQ_MODELS=/opt/models rag-faq models fetch "${LLM}" "${EMBEDDER}" "${SECOND_EMBEDDER}"
 
 FROM build AS weights-start
 RUN mkdir /opt/models

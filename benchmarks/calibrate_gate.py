@@ -83,6 +83,7 @@ def collect(path: Path) -> Iterator[Row]:
         raise ModelMissingError(chatbot.model.detail)
     for question in load_questions(path, [entry.number for entry in chatbot.entries]):
         searched, hits = chatbot.find(question.question, question.history)
+        hits = chatbot.closer.search(searched) if hits else ()
         looked_at = chatbot.gate.near(hits)
         likelihoods = [chatbot.gate.likelihood(searched, hit) for hit in looked_at]
         if hits and None not in likelihoods:

@@ -47,7 +47,7 @@ _STATE_BYTES, _PASSING_BYTES = 512 * 2**20, 16 * 2**20
 
 def prepare(questions: Sequence[Question], retriever: Retriever, model: LlamaModel, tokens: int) -> list[Asked]:
     """The prompts of the questions that have words, find an entry, and fit the context with so many tokens."""
-    finder = Finder(retriever, None, lambda hit: hit.entry.answer)
+    finder = Finder(retriever, retriever, None, lambda hit: hit.entry.answer)
     template = ChatTemplate(model.chat_template(), bos=model.mark("bos"), eos=model.mark("eos"))
     prepared = []
     for number, question in enumerate(questions, start=1):

@@ -22,6 +22,7 @@ from rag_faq.models.resolve import resolve
 from rag_faq.records import Chunk, Hit
 from rag_faq.retrieval.embedder import Embedder, SentenceTransformerEmbedder
 from rag_faq.retrieval.retriever import Retriever
+from rag_faq.retrieval.second import Searcher, SecondLook
 from rag_faq.retrieval.store import build_index, load_index, open_index
 from rag_faq.settings import Settings
 
@@ -45,7 +46,22 @@ class NoModel:
 
 def load_embedder(settings: Settings) -> Embedder:
     """The embedder of the settings. Its weights are read at its first use."""
-    found = resolve(settings.embedder, "embedder", models_folder(settings.models))
+    return _embedder(settings, settings.embedder)
+
+
+def load_second_embedder(settings: Settings) -> Embedder | None:
+    """The larger embedder of the settings; None where they name none, or its weights are not here."""
+    if settings.second_embedder in ("none", settings.embedder):
+        return None
+    try:
+        return _embedder(settings, settings.second_embedder)
+    except ModelError as error:
+        log.warning("searching with one embedder alone: %s", error)
+        return None
+
+
+def _embedder(settings: Settings, name: str) -> Embedder:
+    found = resolve(name, "embedder", models_folder(settings.models))
     return SentenceTransformerEmbedder(
         found.path,
         name=found.name,
@@ -99,16 +115,19 @@ def build(
     settings: Settings,
     progress: Progress | None = None,
     extra: Sequence[Chunk] | None = None,
-    embedder: Embedder | None = None,
+    ahead: Callable[[Embedder], Embedder] = lambda embedder: embedder,
 ) -> Manifest:
-    """Read the corpus and build its index, embedding only what changed since the last time.
+    """Read the corpus and build its index, embedding only what changed since the last time; then the second one.
 
     `extra` are the questions written for the entries; by default those of the index that is there, as far as their
-    entries are unchanged. `embedder` is by default that of the settings.
+    entries are unchanged. `ahead` may give an embedder that has its vectors from elsewhere. Gives the first's manifest.
     """
     corpus = read_corpus(settings.corpus)
     extra = _written_before(settings, corpus) if extra is None else extra
-    return _build(settings, corpus, embedder or load_embedder(settings), settings.index, extra, progress)
+    manifest = _build(settings, corpus, ahead(load_embedder(settings)), settings.index, extra, progress)
+    if (second := load_second_embedder(settings)) is not None:
+        _build(settings, corpus, ahead(second), second_index(settings), extra, progress)
+    return manifest
 
 
 def write_questions(settings: Settings, generator: Generator, progress: Progress | None = None) -> tuple[Chunk, ...]:
@@ -164,16 +183,29 @@ def load_retriever(settings: Settings) -> Retriever:
     return Retriever(open_index(settings.index, embedder, files), embedder)
 
 
+def load_closer(settings: Settings, retriever: Retriever) -> Searcher:
+    """The search that also asks the second embedder; `retriever` itself where there is none.
+
+    Raises IndexFolderError when the second index is not there, not whole, or of something else.
+    """
+    second = load_second_embedder(settings)
+    if second is None:
+        return retriever
+    index = open_index(second_index(settings), second, retriever.index.manifest.corpus)
+    return SecondLook(retriever, Retriever(index, second))
+
+
 def load_chatbot(settings: Settings | None = None) -> FaqChatbot:
     """Everything joined: index, embedder, language model, checks. Takes a few seconds; keep it."""
     settings = settings or Settings.load()
     retriever = load_retriever(settings)
     generator = load_generator(settings)
     options = Options(**{name: getattr(settings, name) for name in Options.__dataclass_fields__})
+    closer = load_closer(settings, retriever)
     verifier = Verifier(retriever.embedder, None if isinstance(generator, NoModel) else ModelsWord(generator))
     if isinstance(generator, NoModel):
-        return FaqChatbot(retriever, verifier, None, options, model_note=generator.reason)
-    return FaqChatbot(retriever, verifier, generator, options, cut=source_cut(settings, generator))
+        return FaqChatbot(retriever, verifier, None, options, closer=closer, model_note=generator.reason)
+    return FaqChatbot(retriever, verifier, generator, options, closer=closer, cut=source_cut(settings, generator))
 
 
 def source_cut(settings: Settings, generator: Generator) -> Callable[[Hit], str]:
@@ -188,6 +220,11 @@ def source_cut(settings: Settings, generator: Generator) -> Callable[[Hit], str]
         return window(hit.entry, hit.chunk.text, generator.count_tokens, most)
 
     return cut
+
+
+def second_index(settings: Settings) -> Path:
+    """The folder of the index by the second embedder: beside the first."""
+    return settings.index.with_name(f"{settings.index.name}-second")
 
 
 def state_folder(settings: Settings) -> Path:

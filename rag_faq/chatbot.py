@@ -41,6 +41,7 @@ from rag_faq.records import (
 )
 from rag_faq.retrieval import query
 from rag_faq.retrieval.retriever import Retriever
+from rag_faq.retrieval.second import Searcher
 from rag_faq.retrieval.store import FaqIndex
 
 log = logging.getLogger(__name__)
@@ -72,21 +73,23 @@ class FaqChatbot:
         generator: Generator | None = None,
         options: Options | None = None,
         *,
+        closer: Searcher | None = None,
         cut: Callable[[Hit], str] | None = None,
         model_note: str = "",
     ) -> None:
         """Join the stages.
 
-        `cut` gives the part of an entry's answer that fits the prompt (by default all of it); `model_note` says why
-        there is no generator.
+        `closer` searches again where it is to be judged what answers (by default nothing does); `cut` gives the part
+        of an entry's answer that fits the prompt (by default all of it); `model_note` says why there is no generator.
         """
         self.options = options or Options()
         self._retriever = retriever
         self._verifier = verifier
         self._generator = generator
         self._cut = cut or (lambda hit: hit.entry.answer)
-        self._finder = Finder(retriever, generator, self._cut)
-        self._preparation = Preparation(retriever, verifier, generator, self._cut)
+        self.closer = closer or retriever
+        self._finder = Finder(retriever, self.closer, generator, self._cut)
+        self._preparation = Preparation(retriever.index, self.closer, verifier, generator, self._cut)
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
     @property
@@ -121,7 +124,7 @@ class FaqChatbot:
 
     def with_options(self, options: Options) -> FaqChatbot:
         """The same chatbot, sharing model and index, with other options."""
-        other = FaqChatbot(self._retriever, self._verifier, self._generator, options, cut=self._cut)
+        other = FaqChatbot(self._retriever, self._verifier, self._generator, options, closer=self.closer, cut=self._cut)
         other._model = self._model
         return other
 

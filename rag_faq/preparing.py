@@ -10,7 +10,8 @@ from rag_faq.generation.prompt import prefix_prompt
 from rag_faq.generation.select import number_sources
 from rag_faq.grounding.verify import Verifier
 from rag_faq.records import Hit, Prompt
-from rag_faq.retrieval.retriever import Retriever
+from rag_faq.retrieval.second import Searcher
+from rag_faq.retrieval.store import FaqIndex
 
 _MOST = 200  # entries for which more is prepared than the model's state
 _NEIGHBOURS = 2  # entries that each of them is paired with
@@ -20,10 +21,19 @@ class Preparation:
     """Prepares in the background. `stop` ends that."""
 
     def __init__(
-        self, retriever: Retriever, verifier: Verifier, generator: Generator | None, cut: Callable[[Hit], str]
+        self,
+        index: FaqIndex,
+        closer: Searcher,
+        verifier: Verifier,
+        generator: Generator | None,
+        cut: Callable[[Hit], str],
     ) -> None:
-        """`cut` gives the part of an entry's answer that the model is shown."""
-        self._retriever = retriever
+        """`closer` finds the entries that the model will have to tell apart.
+
+        `cut` gives the part of an entry's answer that the model is shown.
+        """
+        self._index = index
+        self._closer = closer
         self._verifier = verifier
         self._generator = generator
         self._cut = cut
@@ -48,7 +58,7 @@ class Preparation:
             self._thread.join()
 
     def _run(self) -> None:
-        for entry in self._retriever.index.entries[:_MOST]:
+        for entry in self._index.entries[:_MOST]:
             if self._closing.is_set():
                 return
             self._verifier.prepare(entry.answer, entry.question)
@@ -57,12 +67,12 @@ class Preparation:
 
     def _entries(self) -> list[Prompt]:
         """Each entry as the only source."""
-        index = self._retriever.index
+        index = self._index
         first = {chunk.entry_id: chunk for chunk in reversed(index.chunks)}
         hits = (Hit(entry, 0.0, first[entry.id], 1) for entry in index.entries if entry.id in first)
         return [prefix_prompt(number_sources((hit,), self._cut)) for hit in hits]
 
     def _pairs(self, question: str) -> list[Prompt]:
         """The entry with this question, followed by each of its neighbours: what a question near it will need."""
-        hits = self._retriever.search(question, 1 + _NEIGHBOURS)
+        hits = self._closer.search(question, 1 + _NEIGHBOURS)
         return [prefix_prompt(number_sources((hits[0], hit), self._cut)) for hit in hits[1:]]

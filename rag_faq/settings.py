@@ -82,6 +82,13 @@ class Settings(BaseSettings):
     )
     models: Path | None = Field(None, description="Where weights are kept; by default the user's cache folder.")
     embedder: str = Field("all-MiniLM-L6-v2", description="Embedder: a catalog name or a sentence-transformers folder.")
+    second_embedder: str = Field(
+        "all-mpnet-base-v2",
+        description=(
+            "A larger embedder, which has a second look where the model is to judge; `none` does without. Named like "
+            "`embedder`."
+        ),
+    )
     embedder_device: Literal["cpu", "cuda", "mps"] | None = Field(
         None, description="Where the embedder runs: `cpu`, `cuda` or `mps`; by default the GPU where there is one."
     )
@@ -158,6 +165,13 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(
         None, min_length=1, description="Password of the page's tab for the owner; without one there is no such tab."
     )
+
+    @property
+    def weights(self) -> tuple[tuple[str, Literal["embedder", "llm"]], ...]:
+        """The models that these settings name, and what for; the first cannot be done without."""
+        second: tuple[tuple[str, Literal["embedder"]], ...] = ((self.second_embedder, "embedder"),)
+        second = () if self.second_embedder in ("none", self.embedder) else second
+        return ((self.embedder, "embedder"), *second, (self.llm, "llm"))
 
     @classmethod
     def load(cls, config: Path | None = None, **arguments: Any) -> Settings:

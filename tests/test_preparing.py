@@ -16,7 +16,7 @@ def model():
 @pytest.fixture
 def preparation(tmp_path, model):
     retriever = pet_retriever(tmp_path)
-    return Preparation(retriever, Verifier(retriever.embedder), model, lambda hit: hit.entry.answer)
+    return Preparation(retriever.index, retriever, Verifier(retriever.embedder), model, lambda hit: hit.entry.answer)
 
 
 def prepared(model):
@@ -42,7 +42,7 @@ def test_the_checks_are_prepared_without_a_model_too(tmp_path):
     verifier = Verifier(retriever.embedder)
     seen = []
     verifier.prepare = lambda text, question: seen.append(question)
-    preparation = Preparation(retriever, verifier, None, lambda hit: hit.entry.answer)
+    preparation = Preparation(retriever.index, retriever, verifier, None, lambda hit: hit.entry.answer)
     preparation.start()
     preparation.wait()
     assert seen == [entry.question for entry in retriever.index.entries]

@@ -48,7 +48,7 @@ def test_its_python_is_one_that_the_project_and_zerogpu_support() -> None:
     assert DATA["python_version"] == "3.12.12"  # ZeroGPU has this one and 3.10.13, which is too old for the project
 
 
-@pytest.mark.parametrize("role", ["llm", "embedder"])
+@pytest.mark.parametrize("role", ["llm", "embedder", "second_embedder"])
 def test_it_brings_the_default_models_at_the_catalogs_revisions(role: str) -> None:
     model = load_catalog()[Settings.model_fields[role].default]
     assert model.hub is not None
@@ -58,7 +58,7 @@ def test_it_brings_the_default_models_at_the_catalogs_revisions(role: str) -> No
 
 
 def test_it_brings_nothing_else() -> None:
-    assert len(DATA["preload_from_hub"]) == len(DATA["models"]) == 2
+    assert len(DATA["preload_from_hub"]) == len(DATA["models"]) == 3
 
 
 def test_the_requirements_are_those_of_the_pins() -> None:

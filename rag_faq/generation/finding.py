@@ -15,7 +15,7 @@ from rag_faq.generation.select import interleave, number_sources
 from rag_faq.generation.verbatim import own_question
 from rag_faq.records import History, Hit, Source, Timings
 from rag_faq.retrieval import query
-from rag_faq.retrieval.retriever import Retriever
+from rag_faq.retrieval.second import Searcher
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,15 @@ class Found:
 class Finder:
     """Searches and judges. Safe to use from many threads."""
 
-    def __init__(self, retriever: Retriever, generator: Generator | None, cut: Callable[[Hit], str]) -> None:
-        """`cut` gives the part of an entry's answer that the model is shown."""
+    def __init__(
+        self, retriever: Searcher, closer: Searcher, generator: Generator | None, cut: Callable[[Hit], str]
+    ) -> None:
+        """`closer` searches again where there is something to judge; it may be the same.
+
+        `cut` gives the part of an entry's answer that the model is shown.
+        """
         self._retriever = retriever
+        self._closer = closer
         self._rewriter = Rewriter(generator)
         self._cut = cut
         self.gate = Gate(generator, cut)
@@ -78,12 +84,14 @@ class Finder:
             sources = number_sources((searched.own,), self._cut)
             return Found(searched.text, searched.hits, sources, 1.0, (), searched.timings, own=True)
         start = time.perf_counter()
-        judged = self._judge(searched.text, searched.hits)
+        again = self._closer is not self._retriever
+        hits = self._closer.search(searched.text, _LOOK_AT) if again else searched.hits
+        judged = self._judge(searched.text, hits)
         rankings = [self.gate.enough(judged, strictness)]
         open_parts: tuple[str, ...] = ()
         if searched.parts:
-            hits_of = [(part, self._retriever.search(part, _LOOK_AT)) for part in searched.parts]
-            parts = [(part, self.gate.enough(self._judge(part, hits), strictness)) for part, hits in hits_of]
+            hits_of = [(part, self._closer.search(part, _LOOK_AT)) for part in searched.parts]
+            parts = [(part, self.gate.enough(self._judge(part, of_part), strictness)) for part, of_part in hits_of]
             covered = [ranking for _, ranking in parts if ranking]
             if covered:
                 rankings = covered
@@ -92,7 +100,7 @@ class Finder:
         best = max((item.probability for ranking in (judged, *rankings) for item in ranking), default=0.0)
         return Found(
             searched=searched.text,
-            hits=_reordered(searched.hits, judged),
+            hits=_reordered(hits, judged),
             sources=number_sources(chosen, self._cut),
             evidence=best,
             open_parts=open_parts,

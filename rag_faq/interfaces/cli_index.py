@@ -37,6 +37,7 @@ def build(
     if not force and extra is None:
         try:
             retriever = assembly.load_retriever(settings)
+            assembly.load_closer(settings, retriever)
         except IndexFolderError:
             pass  # not there, not whole, or of something else: that is what a build is for
         else:
@@ -76,8 +77,10 @@ def verify(
     context: typer.Context, index: Annotated[Path | None, typer.Option(help="The index folder.")] = None
 ) -> None:
     """Check every file of the index, the corpus and the embedder against the manifest."""
-    from rag_faq.assembly import load_retriever
+    from rag_faq.assembly import load_closer, load_retriever
 
     settings = settings_of(context, index=index)
-    found = load_retriever(settings).index
+    retriever = load_retriever(settings)
+    load_closer(settings, retriever)
+    found = retriever.index
     typer.echo(f"{settings.index} is whole: {len(found.entries)} entries, fingerprint {found.fingerprint}")

@@ -28,11 +28,12 @@ def list_models(context: typer.Context) -> None:
     from rag_faq.models.catalog import load_catalog
 
     settings = settings_of(context)
+    used_names = [name for name, _ in settings.weights]
     cache = ModelCache(models_folder(settings.models))
     for model in load_catalog().values():
         wrong = cache.check(model)
         here = "here" if not wrong else "not fetched" if not cache.folder_of(model).exists() else str(wrong[0])
-        used = "*" if model.name in (settings.llm, settings.embedder) else " "
+        used = "*" if model.name in used_names else " "
         size = f"{(model.bytes or 0) // _MEGABYTE} MB"
         typer.echo(f"{used} {model.name:38} {model.role:9} {size:>8}  {model.licence:11} {here}. {model.about}")
     typer.echo(f"(* used by the settings; kept in {models_folder(settings.models)})")
@@ -90,5 +91,4 @@ def _chosen(names: list[str] | None, settings: Settings) -> list[CatalogModel]:
 
     if names:
         return [find(name) for name in names]
-    own = (settings.embedder, settings.llm)
-    return [find(name) for name in own if name != "none" and not Path(name).expanduser().exists()]
+    return [find(name) for name, _ in settings.weights if name != "none" and not Path(name).expanduser().exists()]

@@ -11,6 +11,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,14 +70,14 @@ def given_settings(environment: Mapping[str, str], folder: Path) -> frozenset[st
 def fetch_missing(settings: Settings) -> None:
     """Fetch the models of the settings that are not here. A model's server and a file of the owner's are left alone.
 
-    Raises what `rag_faq.models.fetch.fetch` raises for the embedder. Without a language model the chatbot answers in
-    the FAQ's own words, so a failure there is only logged.
+    Raises what `rag_faq.models.fetch.fetch` raises for the embedder. Without a second one the chatbot finds less, and
+    without a language model it answers in the FAQ's own words: a failure there is only logged.
     """
     from rag_faq.models.cache import models_folder
     from rag_faq.models.fetch import fetch
     from rag_faq.models.resolve import find
 
-    for name in (settings.embedder, settings.llm):
+    for name, _ in settings.weights:
         try:
             model = find(name)
         except UnknownModelError:
@@ -91,26 +92,25 @@ def fetch_missing(settings: Settings) -> None:
 
 def ensure_index(settings: Settings, gpu: ZeroGpu | None = None) -> None:
     """Build the index where there is none, or one of another corpus or embedder."""
-    from rag_faq.assembly import build, load_retriever
+    from rag_faq.assembly import build, load_closer, load_retriever
 
     try:
-        load_retriever(settings)
+        load_closer(settings, load_retriever(settings))
     except IndexFolderError as error:
         log.info("building the index: %s", error.found)
-        manifest = build(settings, embedder=_embedder_ahead(settings, gpu) if gpu else None)
+        manifest = build(settings, ahead=partial(_ahead, settings, gpu)) if gpu else build(settings)
         log.info("%d entries were indexed", manifest.entries)
 
 
-def _embedder_ahead(settings: Settings, gpu: ZeroGpu) -> Embedder:
-    from rag_faq.assembly import load_embedder
+def _ahead(settings: Settings, gpu: ZeroGpu, embedder: Embedder) -> Embedder:
+    """The embedder with the vectors of the corpus, which the GPU made."""
     from rag_faq.corpus.chunking import chunk_entries
     from rag_faq.corpus.reader import read_corpus
     from rag_faq.models.cache import models_folder
     from rag_faq.models.resolve import resolve
 
-    embedder = load_embedder(settings)
     chunks = chunk_entries(read_corpus(settings.corpus).entries, embedder.count_tokens, embedder.max_tokens)
-    folder = resolve(settings.embedder, "embedder", models_folder(settings.models)).path
+    folder = resolve(embedder.name, "embedder", models_folder(settings.models)).path
     return gpu.embed_ahead(embedder, folder, [chunk.text for chunk in chunks])
 
 

@@ -11,21 +11,19 @@ from rag_faq.generation.gguf import read_gguf
 from rag_faq.interfaces.doctor.findings import Finding, from_error, ok
 from rag_faq.interfaces.serve import free_port
 from rag_faq.models.cache import ModelCache, models_folder
-from rag_faq.models.catalog import ModelRole
 from rag_faq.models.resolve import ResolvedModel, find, resolve
 from rag_faq.settings import Settings
 
 
 def weights(settings: Settings, *, full: bool = False) -> tuple[list[Finding], int]:
-    """Findings on both models of the settings, and how many bytes are still to be fetched.
+    """Findings on the models of the settings, and how many bytes are still to be fetched.
 
     A file whose size and times are those at which it was last hashed is taken to be whole; `full` hashes every byte
     again.
     """
     findings: list[Finding] = []
     missing = 0
-    roles: tuple[tuple[str, ModelRole], ...] = ((settings.embedder, "embedder"), (settings.llm, "llm"))
-    for name, role in roles:
+    for name, role in settings.weights:
         if role == "llm" and name == "none":
             findings.append(ok("weights", "no language model: the setting llm is `none`"))
             continue

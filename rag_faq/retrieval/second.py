@@ -1,0 +1,55 @@
+"""A second look: what a small embedder found, weighed with what a larger one finds.
+
+The small embedder is quick enough for the sources to be on the screen at once. The larger one tells near entries apart
+better, and finds what is asked in words far from the document's; it has the time that the model's verdict takes anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from rag_faq.records import Hit
+from rag_faq.retrieval.retriever import Retriever
+
+# The larger embedder's share of the score. On the development set 0.5 to 0.7 are equally good (docs/evaluation.md).
+SHARE = 0.6
+_POOL = 50  # entries of each search that are weighed
+
+
+class Searcher(Protocol):
+    """What finds entries."""
+
+    def search(self, question: str, k: int = 10) -> tuple[Hit, ...]:
+        """The `k` best entries, best first."""
+        ...
+
+
+class SecondLook:
+    """Two retrievers over the same corpus, whose scores are joined. Immutable; safe for many threads."""
+
+    def __init__(self, first: Retriever, second: Retriever, share: float = SHARE) -> None:
+        """`share`: how much the score of `second` counts, 0 to 1."""
+        self._first = first
+        self._second = second
+        self._share = share
+        self._place = {entry.id: place for place, entry in enumerate(first.index.entries)}
+
+    def search(self, question: str, k: int = 10) -> tuple[Hit, ...]:
+        """The `k` best entries by both; ties keep the document's order.
+
+        A hit is that of the first retriever, where it has one, with the joint score. An entry that only one of them
+        has in its pool counts as the last of the other's pool.
+        """
+        pool = max(k, _POOL)
+        found = [self._first.search(question, pool), self._second.search(question, pool)]
+        if not all(found):
+            return found[0][:k]
+        scores = [{hit.entry.id: hit.score for hit in hits} for hits in found]
+        last = [hits[-1].score for hits in found]
+        joined: list[Hit] = []
+        for hit in {hit.entry.id: hit for hits in reversed(found) for hit in hits}.values():
+            first, second = (of.get(hit.entry.id, least) for of, least in zip(scores, last, strict=True))
+            joined.append(replace(hit, score=(1 - self._share) * first + self._share * second))
+        joined.sort(key=lambda hit: (-hit.score, self._place[hit.entry.id]))
+        return tuple(replace(hit, rank=rank) for rank, hit in enumerate(joined[:k], start=1))
