@@ -86,7 +86,9 @@ def test_the_weights_come_with_the_image_or_at_the_start(choice) -> None:
 
 def test_the_models_in_the_image_are_the_default_ones() -> None:
     given = dict(rest.split("=") for name, rest in stages()["weights-build"] if name == "ARG")
-    assert given == {"LLM": Settings.model_fields["llm"].default, "EMBEDDER": Settings.model_fields["embedder"].default}
+    assert given == {
+        name.upper(): Settings.model_fields[name].default for name in ("llm", "embedder", "second_embedder")
+    }
     assert set(given.values()) <= set(load_catalog())
 
 
