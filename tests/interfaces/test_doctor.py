@@ -147,8 +147,9 @@ def test_a_python_that_is_not_there_is_reported() -> None:
 
 def test_missing_weights_are_problems_and_their_size_is_told(tmp_path: Path) -> None:
     found, missing = stores.weights(Settings(models=tmp_path, llm="smollm2-135m-instruct-q4_1"))
-    assert [finding.level for finding in found] == ["problem", "problem"]
-    assert found[1].mend == "rag-faq models fetch smollm2-135m-instruct-q4_1"
+    assert [finding.level for finding in found] == ["problem", "warning", "problem"]
+    assert found[1].mend == "rag-faq models fetch all-mpnet-base-v2"
+    assert found[2].mend == "rag-faq models fetch smollm2-135m-instruct-q4_1"
     assert missing > 98_362_432
 
 
@@ -157,11 +158,11 @@ def test_an_altered_file_is_found_by_its_size(tmp_path: Path) -> None:
     file = tmp_path / "smollm2-135m-instruct-q4_1" / "SmolLM2-135M-Instruct.Q4_1.gguf"
     file.parent.mkdir()
     file.write_bytes(b"GGUF")
-    assert "4 bytes" in stores.weights(settings)[0][1].text
+    assert "4 bytes" in stores.weights(settings)[0][-1].text
 
 
 def test_no_language_model_is_fine_when_none_is_wanted(tmp_path: Path) -> None:
-    assert stores.weights(Settings(models=tmp_path, llm="none"))[0][1].level == "ok"
+    assert stores.weights(Settings(models=tmp_path, llm="none"))[0][-1].level == "ok"
 
 
 @pytest.mark.weights

@@ -71,7 +71,8 @@ def test_an_error_is_one_line():
 
 
 def test_models_that_are_no_models_of_the_catalog_are_left_alone(tmp_path):
-    fetch_missing(Settings.load(llm="none", embedder=str(tmp_path), models=tmp_path / "models"))
+    own = str(tmp_path)
+    fetch_missing(Settings.load(llm="none", embedder=own, second_embedder=own, models=tmp_path / "models"))
     assert not (tmp_path / "models").exists()
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rag_faq.errors import CorpusError, EngineError, IndexFolderError, ModelError, ServeError, UnknownModelError
 from rag_faq.generation.engine import check_memory
 from rag_faq.generation.gguf import read_gguf
-from rag_faq.interfaces.doctor.findings import Finding, from_error, ok
+from rag_faq.interfaces.doctor.findings import Finding, Level, from_error, ok
 from rag_faq.interfaces.serve import free_port
 from rag_faq.models.cache import ModelCache, models_folder
 from rag_faq.models.resolve import ResolvedModel, find, resolve
 from rag_faq.settings import Settings
+
+if TYPE_CHECKING:
+    from rag_faq.corpus.reader import Corpus
+    from rag_faq.retrieval.embedder import Embedder
 
 
 def weights(settings: Settings, *, full: bool = False) -> tuple[list[Finding], int]:
@@ -32,7 +37,9 @@ def weights(settings: Settings, *, full: bool = False) -> tuple[list[Finding], i
                 _hash_again(name, settings)
             found = resolve(name, role, models_folder(settings.models))
         except ModelError as error:
-            findings.append(from_error("weights", error))
+            # With one embedder alone less is found, and all else works.
+            level: Level = "warning" if role == "embedder" and name != settings.embedder else "problem"
+            findings.append(from_error("weights", error, level))
             missing += _size(name)
         else:
             how = "every byte hashed" if full else "size and times as when it was hashed"
@@ -69,10 +76,9 @@ def _memory(found: ResolvedModel, settings: Settings) -> list[Finding]:
 
 
 def index(settings: Settings) -> list[Finding]:
-    """The corpus is readable, and the index is whole and of this corpus and this embedder."""
-    from rag_faq.assembly import load_embedder
+    """The corpus is readable, and the index of each embedder is whole and of this corpus."""
+    from rag_faq.assembly import load_embedder, load_second_embedder, second_index
     from rag_faq.corpus.reader import read_corpus
-    from rag_faq.retrieval.store import load_index, open_index
 
     try:
         corpus = read_corpus(settings.corpus)
@@ -83,19 +89,25 @@ def index(settings: Settings) -> list[Finding]:
         embedder = load_embedder(settings)
     except ModelError:
         embedder = None  # said among the weights; the index can be checked in itself
+    findings.append(_index(settings.index, embedder, corpus))
+    if (second := load_second_embedder(settings)) is not None:
+        findings.append(_index(second_index(settings), second, corpus))
+    return findings
+
+
+def _index(folder: Path, embedder: Embedder | None, corpus: Corpus) -> Finding:
+    from rag_faq.retrieval.store import load_index, open_index
+
     try:
         if embedder is None:
-            load_index(settings.index)
-            findings.append(ok("index", f"{settings.index} is whole; whether it is of this embedder cannot be told"))
-        else:
-            found = open_index(settings.index, embedder, corpus.files)
-            text = f"{settings.index} is whole, of this corpus and of {embedder.name}: {len(found.chunks)} chunks"
-            findings.append(ok("index", text))
+            load_index(folder)
+            return ok("index", f"{folder} is whole; whether it is of this embedder cannot be told")
+        found = open_index(folder, embedder, corpus.files)
+        return ok("index", f"{folder} is whole, of this corpus and of {embedder.name}: {len(found.chunks)} chunks")
     except IndexFolderError as error:
-        findings.append(from_error("index", error))
+        return from_error("index", error)
     except ImportError as error:
-        findings.append(Finding("index", "problem", f"the index cannot be read: {error}", "make env"))
-    return findings
+        return Finding("index", "problem", f"the index cannot be read: {error}", "make env")
 
 
 def port(settings: Settings) -> Finding:
