@@ -165,6 +165,8 @@ class FaqChatbot:
         if searched.own is None:
             yield SourcesFound(self._finder.candidates(searched, most), searched.text, settled=False)
         found = self._finder.settle(searched, self.options.strictness, most)
+        if self._probability(found) < self.options.strictness:
+            found = replace(found, sources=())
         style = self._style(found)
         yield SourcesFound(found.sources, found.searched)
         if style == "refused":
@@ -256,8 +258,7 @@ class FaqChatbot:
         """What is left of the model's text once every sentence was held against the sources."""
         if speaks_as_author(text):
             text = as_author(text)
-        probability = less_likely(found.evidence, _FOREIGN) if self._names_foreign(found) else found.evidence
-        grounded = ground(text, found.sources, self._verifier, Asked(found.searched, probability))
+        grounded = ground(text, found.sources, self._verifier, Asked(found.searched, self._probability(found)))
         if grounded.citations:
             if not note:
                 grounded = with_passage(grounded, found.searched, found.sources, self._verifier.reader)
@@ -271,9 +272,10 @@ class FaqChatbot:
             return replace(fallback, unsupported=grounded.unsupported)
         return replace(self._not_in_faq(question, found), unsupported=grounded.unsupported)
 
-    def _names_foreign(self, found: Found) -> bool:
-        """Whether the question has a name or number that none of the sources has."""
-        return all(self._verifier.foreign(found.searched, s.text, s.entry.question) for s in found.sources)
+    def _probability(self, found: Found) -> float:
+        """That the sources answer; less where the question has a name or number that none of them has."""
+        foreign = all(self._verifier.foreign(found.searched, s.text, s.entry.question) for s in found.sources)
+        return less_likely(found.evidence, _FOREIGN) if foreign else found.evidence
 
     def _verbatim(self, question: str, found: Found, note: str) -> Answer:
         """The first source as it stands in the document."""

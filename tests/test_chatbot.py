@@ -91,6 +91,17 @@ def test_an_answer_of_which_nothing_holds_gives_way_to_the_faqs_own_text(tmp_pat
     assert [u.text for u in answer.unsupported] == ["Elephants fly over London every Tuesday."]
 
 
+def test_a_name_that_no_source_has_makes_an_answer_less_likely(tmp_path):
+    """The evidence is 0.98 for both questions; the name takes it to 0.87."""
+    chatbot = pet_chatbot(
+        tmp_path, ScriptedGenerator("Grown dogs sleep twelve hours.", choices=yes), Options(strictness=0.95)
+    )
+    assert chatbot.ask("For how many hours do grown dogs sleep?").outcome == "grounded"
+    refused = chatbot.ask("For how many hours do grown dogs sleep in Patagonia?")
+    assert (refused.outcome, refused.sources) == ("refused", ())
+    assert refused.related[0].entry.number == 2
+
+
 def test_a_model_that_says_there_is_no_answer_is_believed(tmp_path):
     model = ScriptedGenerator("The FAQ text does not mention that.", choices=yes)
     assert pet_chatbot(tmp_path, model).ask("For how many hours do grown dogs sleep?").outcome == "refused"
