@@ -11,6 +11,8 @@ _TAG = re.compile(
 )
 _MARKDOWN = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)|[*_`~]{1,3}(?=\S)|(?<=\S)[*_`~]{1,3}|^#{1,6}\s+", re.M)
 _SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_SHOUTED = 0.8  # share of a text's words
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+|\n|$)")
 _ASKS = re.compile(
     r"\b(?:what|who|whom|whose|when|where|why|which|how|can|could|do|does|did|is|are|was|were|will|would|should|may|"
@@ -31,13 +33,22 @@ _FILLER = re.compile(r"^(?:please|thanks?|thank you|hi|hello|hey|ok|okay)\b[\s,!
 def plain(question: str) -> str:
     """The question as plain text on one line: no tags, no Markdown marks, no control characters, NFKC.
 
-    What stood inside a tag pair stays; the contents of scripts and styles go.
+    What stood inside a tag pair stays; the contents of scripts and styles go. A shouted question is put in small
+    letters: its capitals mark no names.
     """
     text = unicodedata.normalize("NFKC", question)
     text = _TAG.sub(" ", html.unescape(text))
     text = _MARKDOWN.sub(lambda match: match.group(1) or "", text)
     text = "".join(c if unicodedata.category(c)[0] != "C" or c.isspace() else "" for c in text)
-    return _SPACE.sub(" ", text).strip()
+    text = _SPACE.sub(" ", text).strip()
+    return text.lower() if _shouted(text) else text
+
+
+def _shouted(text: str) -> bool:
+    """Whether nearly all words are in capitals; two at least, since one may be an acronym."""
+    words = _WORD.findall(text)
+    capital = sum(word.isupper() for word in words)
+    return len(words) >= 2 and capital >= _SHOUTED * len(words)
 
 
 def has_words(text: str) -> bool:

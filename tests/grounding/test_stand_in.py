@@ -33,8 +33,10 @@ def verifier():
         (ASKED, 0.8, [SPOILT, INVENTED], False),
         (ASKED, 0.9, [INVENTED], True),  # so likely that the model is rather wrong than the search
         ("Which seeds do parrots need in Patagonia?", 0.95, [SPOILT], False),  # a name that the source does not know
-        ("What is the weather like?", 0.8, [SPOILT], False),  # no passage comes near
-        ("What is the weather like?", 0.9, [SPOILT], True),
+        ("What is the weather like?", 0.6, [SPOILT], False),  # no passage comes near
+        ("What is the weather like?", 0.8, [ELSEWHERE], False),
+        ("What is the weather like?", 0.8, [SPOILT], True),
+        ("What is the weather like?", 0.9, [ELSEWHERE], True),
     ],
 )
 def test_it_depends_on_what_the_model_wrote_and_on_how_likely_an_answer_was(

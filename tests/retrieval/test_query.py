@@ -1,0 +1,82 @@
+"""What of a question is searched for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_faq.retrieval import query
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("  What\n is\ta GAN?  ", "What is a GAN?"),
+        ("<b>What</b> is a <i>GAN</i>?", "What is a GAN ?"),
+        ("<script>alert(1)</script>What is a GAN?", "What is a GAN?"),
+        ("What is &lt;b&gt;a GAN?", "What is a GAN?"),
+        ("**What** is a [GAN](http://example.org)?", "What is a GAN?"),
+        ("## What is a `GAN`?", "What is a GAN?"),
+        ("What\u200b is\x00 a GAN?", "What is a GAN?"),
+        ("Ｗｈａｔ is a GAN？", "What is a GAN?"),
+        ("WHAT IS MODE COLLAPSE!!!", "what is mode collapse!!!"),
+        ("HOW DO GPT-4 and BERT COMPARE IN LENGTH?", "how do gpt-4 and bert compare in length?"),
+        ("GAN?", "GAN?"),
+        ("GAN or VAE?", "GAN or VAE?"),
+        ("", ""),
+    ],
+)
+def test_plain_text_is_left(question, text):
+    assert query.plain(question) == text
+
+
+@given(st.text(max_size=200))
+def test_plain_text_is_one_line_without_control_characters(question):
+    text = query.plain(question)
+    assert text == " ".join(text.split())
+    assert text.isprintable() or not text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "there"), [("a GAN", True), ("42", True), ("?!", False), ("a b c", False), ("", False)]
+)
+def test_words_are_two_letters_or_digits_in_a_row(text, there):
+    assert query.has_words(text) is there
+
+
+def test_a_short_question_is_searched_for_as_it_is():
+    assert query.candidates("I like tea. What is a GAN?") == ("I like tea. What is a GAN?",)
+
+
+def test_of_a_long_text_the_sentences_that_ask_are_candidates():
+    ramble = "I went to the market and bought some apples. " * 10
+    assert query.candidates(f"{ramble}So what is a GAN? {ramble}") == ("So what is a GAN?",)
+
+
+def test_without_a_question_mark_the_words_that_ask_are_looked_for():
+    ramble = "I went to the market and bought apples. " * 10
+    assert query.candidates(f"{ramble}Explain GANs to me.") == ("Explain GANs to me.",)
+
+
+def test_a_long_text_that_asks_nothing_gives_its_beginning():
+    assert query.candidates("apples " * 100) == (" ".join(["apples"] * 60),)
+
+
+@given(st.text(max_size=2000))
+def test_there_is_always_something_to_search_for_and_it_is_short(question):
+    found = query.candidates(question)
+    assert 1 <= len(found) <= 32
+    assert found == (question,) or all(len(text.split()) <= 60 for text in found)
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("What is a GAN and how does it work?", ("What is a GAN and how does it work?",)),  # "it" refers back
+        ("What is a GAN and what is a VAE?", ("What is a GAN?", "what is a VAE?")),
+        ("What do cats eat? Where do dogs sleep?", ("What do cats eat?", "Where do dogs sleep?")),
+        ("What is a GAN? Thanks!", ("What is a GAN? Thanks!",)),
+        ("How do cats and dogs sleep?", ("How do cats and dogs sleep?",)),
+    ],
+)
+def test_a_question_falls_into_parts_that_can_be_understood_alone(question, parts):
+    assert query.parts(question) == parts
