@@ -1,10 +1,11 @@
-"""Memory of the served chatbot: in all, and above the model, the index and the budget of kept states.
+"""Memory of the served chatbot: in all, and above the models, the indexes and the budget of kept states.
 
     python -m benchmarks.memory [--llm NAME] [--questions 40] [--quick] [--json FILE] [--svg FILE]
 
 The process's resident memory after each step: Python with this package, the page's libraries, the index with the
-embedder, the language model, all states filled, the questions answered. The file of the model, the index folder and the
-budget are then taken off the most that it had. What torch, the embedder's weights and gradio take is not taken off.
+embedder, the language model, all states filled, the questions answered. The weights of the language model and of the
+embedders, the index folders and the budget are then taken off the most that it had. What Python, torch and gradio take
+is not taken off.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from pathlib import Path
 
 from benchmarks.process import anonymous, rest, rss
 from benchmarks.report import Figure, Report, arguments, finish
-from benchmarks.sides import QUESTIONS, draw, weights
+from benchmarks.sides import QUESTIONS, draw
+from rag_faq.assembly import second_index
+from rag_faq.models.cache import models_folder
+from rag_faq.models.resolve import resolve
 from rag_faq.settings import Settings
 
 _MB = 2**20
@@ -59,16 +63,17 @@ def run(settings: Settings, count: int, *, quick: bool) -> Report:
         step("the questions answered")
     finally:
         chatbot.close()
-    model = weights(settings)[0].stat().st_size
-    index = folder_bytes(settings.index)
-    above = most - model - index - _BUDGET_MB * _MB
+    paths = [resolve(name, role, models_folder(settings.models)).path for name, role in settings.weights]
+    models = sum(path.stat().st_size if path.is_file() else folder_bytes(path) for path in paths)
+    index = folder_bytes(settings.index) + folder_bytes(second_index(settings))
+    above = most - models - index - _BUDGET_MB * _MB
     figures = [Figure(f"resident after {name}", value / _MB, "MB") for name, value, _ in steps]
     figures += [
         Figure("resident at most while answering", most / _MB, "MB"),
-        Figure("the model's file", model / _MB, "MB"),
-        Figure("the index", index / _MB, "MB"),
+        Figure("the models' weights", models / _MB, "MB"),
+        Figure("the indexes", index / _MB, "MB"),
         Figure("the budget of kept states", _BUDGET_MB, "MB"),
-        Figure("above model, index and budget", above / _MB, "MB", 300.0),
+        Figure("above models, indexes and budget", above / _MB, "MB", 300.0),
     ]
     rows = [{"step": name, "rss_mb": value / _MB, "anonymous_mb": anon / _MB} for name, value, anon in steps]
     return Report("memory", quick, tuple(figures), {"llm": settings.llm}, rows)

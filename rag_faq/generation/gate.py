@@ -8,7 +8,8 @@ tokens of work.
    Sachan et al., "Improving Passage Retrieval with Zero-Shot Question Generation" (EMNLP 2022). Reading the question is
    needed in any case, and what was read serves the next two steps. It is weighed with the score of the search.
 2. Verdict. The model's own probability of "yes", when it is asked whether the leading entry's text holds the answer, is
-   weighed with the search's scores.
+   weighed with the search's scores, and with the likelihood of the question: one that is put in the FAQ's kind of words
+   and still scores low is not in the FAQ, while one in unlikely words may be.
 
 Where the search leaves no doubt, the model is not asked. Where the model tells no likelihood, as behind a server, its
 "yes" about the first few entries decides on the order too.
@@ -34,7 +35,7 @@ from rag_faq.records import Hit
 # More of the search's figures (cosine, margin, coverage of words) gave no better separation: see docs/evaluation.md.
 SEARCH_FEATURES = ("score",)
 ORDER_FEATURES = ("score", "likelihood")
-VERDICT_FEATURES = ("score", "first", "yes")
+VERDICT_FEATURES = ("score", "first", "yes", "likelihood")
 LOOK_AT = 5  # entries that are put in order
 MOST_ASKED = 3  # of which the model is asked for its "yes"
 YES_NO = ("yes", "no")
@@ -63,6 +64,7 @@ class Calibration:
     sure: float  # … and where it is this and more, neither
     plain: float  # with this probability by the search, an entry needs no verdict
     near: float  # entries with at least this share of the first one's score are put in order
+    typical: float  # likelihood of a question, for models that do not tell
     close: float  # log-odds behind the leading entry up to which an entry comes into question beside it
 
 
@@ -74,6 +76,7 @@ class Judged:
     probability: float
     behind: float = 0.0  # log-odds by which it is less likely the right one than the leading entry
     yes: float | None = None  # the model's own probability; None where it was not asked
+    likelihood: float | None = None  # of the question after the entry, in nats a token; None where it is not known
 
 
 def logit(p: float) -> float:
@@ -100,7 +103,7 @@ def default_calibration() -> Calibration:
         search=_weights(table["search"], SEARCH_FEATURES),
         order=_weights(table["order"], ORDER_FEATURES),
         verdict=_weights(table["verdict"], VERDICT_FEATURES),
-        **{name: table[name] for name in ("far", "sure", "plain", "near", "close")},
+        **{name: table[name] for name in ("far", "sure", "plain", "near", "typical", "close")},
     )
 
 
@@ -125,12 +128,15 @@ class Gate:
         if not near:
             return ()
         calibration = self._calibration
-        if self._generator is None or not calibration.far < self._searched(near[0]) < calibration.sure:
-            return self._ordered(near, [0.0] * len(near))
-        likelihoods = [self.likelihood(question, hit) for hit in near] if len(near) > 1 else [0.0]
-        if None in likelihoods:
+        first = self._searched(near[0])
+        alone = len(near) == 1 and first >= calibration.plain
+        if self._generator is None or alone or not calibration.far < first < calibration.sure:
+            return self._ordered(near, [calibration.typical] * len(near))
+        told = [self.likelihood(question, hit) for hit in near]
+        likelihoods = [found for found in told if found is not None]
+        if len(likelihoods) < len(near):
             return self._by_yes(question, near)
-        ordered = self._ordered(near, [found for found in likelihoods if found is not None])
+        ordered = self._ordered(near, likelihoods)
         return tuple(
             self._asked(question, item, hits[0])
             if place < MOST_ASKED and item.behind <= calibration.close and item.probability < calibration.plain
@@ -164,7 +170,10 @@ class Gate:
     def _ordered(self, hits: Sequence[Hit], likelihoods: Sequence[float]) -> tuple[Judged, ...]:
         """The hits in order, the likeliest first, with the search's probabilities; ties keep the search's order."""
         odds = [self._calibration.order.odds((h.score, found)) for h, found in zip(hits, likelihoods, strict=True)]
-        judged = [Judged(hit, self._searched(hit), behind=max(odds) - own) for hit, own in zip(hits, odds, strict=True)]
+        judged = [
+            Judged(hit, self._searched(hit), behind=max(odds) - own, likelihood=found)
+            for hit, own, found in zip(hits, odds, likelihoods, strict=True)
+        ]
         return tuple(sorted(judged, key=lambda item: item.behind))
 
     def _by_yes(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
@@ -177,5 +186,6 @@ class Gate:
     def _asked(self, question: str, item: Judged, first: Hit) -> Judged:
         """The same with the verdict in which the model has a say."""
         yes = self.ask(question, item.hit)
-        odds = self._calibration.verdict.odds((item.hit.score, first.score, logit(yes)))
+        likelihood = self._calibration.typical if item.likelihood is None else item.likelihood
+        odds = self._calibration.verdict.odds((item.hit.score, first.score, logit(yes), likelihood))
         return replace(item, probability=sigmoid(odds), yes=yes)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -13,11 +14,12 @@ from rag_faq.testing import ScriptedGenerator
 SIMPLE = Calibration(
     search=Weights(-1.0, (2.0,)),
     order=Weights(0.0, (10.0, 1.0)),
-    verdict=Weights(0.0, (0.0, 0.0, 1.0)),
+    verdict=Weights(0.0, (0.0, 0.0, 1.0, 0.0)),
     far=0.3,
     sure=0.95,
     plain=0.8,
     near=0.5,
+    typical=-3.0,
     close=1.0,
 )
 
@@ -27,8 +29,8 @@ def hit(number, score):
     return Hit(entry, score, Chunk(f"f#{number}/question/0", entry.id, "q", "question"), number)
 
 
-def gate(generator=None):
-    return Gate(generator, lambda h: h.entry.answer, SIMPLE)
+def gate(generator=None, calibration=SIMPLE):
+    return Gate(generator, lambda h: h.entry.answer, calibration)
 
 
 def model(likely=None, yes=None):
@@ -78,10 +80,18 @@ def test_about_three_at_most():
     assert told(judged) == [(1, 0.9), (2, 0.9), (3, 0.9), (4, None), (5, None)]
 
 
-def test_a_single_near_entry_needs_no_order():
-    asked = model(yes={1: 0.7})
-    judged = gate(asked).judge("q", (hit(1, 0.8), hit(2, 0.3)))
-    assert (told(judged), asked.measured) == ([(1, 0.7)], [])
+@pytest.mark.parametrize(("likely", "odds"), [({1: -5.0}, 2 * 5.0), (None, 2 * 3.0)])
+def test_an_unlikely_question_is_forgiven_more(likely, odds):
+    """The verdict's odds are those of yes and -2 times the likelihood; -3 is typical where the model does not tell."""
+    calibration = replace(SIMPLE, verdict=Weights(0.0, (0.0, 0.0, 1.0, -2.0)))
+    (judged,) = gate(model(likely=likely, yes={1: 0.5}), calibration).judge("q", (hit(1, 0.8), hit(2, 0.3)))
+    assert judged.probability == pytest.approx(sigmoid(odds))
+
+
+def test_a_single_entry_that_is_plain_is_not_even_measured():
+    asked = model(likely={1: -1.0}, yes={1: 0.5})
+    judged = gate(asked).judge("q", (hit(1, 1.4), hit(2, 0.3)))
+    assert (told(judged), asked.measured) == ([(1, None)], [])
 
 
 def test_where_the_model_tells_no_likelihood_its_yes_decides_on_the_order():
@@ -130,5 +140,5 @@ def test_logit_and_sigmoid_undo_each_other(p):
 def test_the_packages_own_weights_read_well():
     calibration = default_calibration()
     assert (len(calibration.search.weights), len(calibration.order.weights)) == (1, 2)
-    assert len(calibration.verdict.weights) == 3
+    assert len(calibration.verdict.weights) == 4
     assert 0 <= calibration.far < calibration.plain < calibration.sure <= 1
