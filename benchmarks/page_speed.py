@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
@@ -59,10 +59,10 @@ def to_sources(busy: Page, page: Page, questions: Sequence[str]) -> list[float]:
     return seconds
 
 
-def to_words(page: Page, given: Sequence[float], times: int) -> list[tuple[float, float]]:
+def to_words(page: Page, questions: Iterable[str], given: Sequence[float]) -> list[tuple[float, float]]:
     """Of each question: seconds to the first words on the screen, and those of `given` that the chatbot took."""
     seconds = []
-    for question in islice(cycle(QUESTIONS), times):
+    for question in questions:
         before = len(given)
         painted = seconds_to(page, "words", question)
         seconds.append((painted, given[before]))
@@ -115,8 +115,8 @@ def main() -> None:
     chatbot = load_chatbot(settings)
     try:
         chatbot.warm()
-        for question in QUESTIONS:  # loads the embedder, and fills what these questions need
-            chatbot.ask(question)
+        # Asking loads the embedders, and fills what these questions need.
+        answered = [question for question in QUESTIONS if chatbot.ask(question).outcome != "refused"]
         with (
             noted_first_words() as given,
             running(page_app(chatbot, settings), settings) as address,
@@ -125,7 +125,7 @@ def main() -> None:
             page = open_page(browser, address)
             new = [question.text for question in draw(DEVELOPMENT, asked.times)]
             sources = to_sources(open_page(browser, address), page, new)
-            words = to_words(page, given, asked.times)
+            words = to_words(page, islice(cycle(answered), asked.times), given)
     finally:
         chatbot.close()
     report = {

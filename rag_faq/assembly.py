@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from rag_faq.corpus.reader import Corpus, read_corpus
 from rag_faq.errors import IndexFolderError, ModelError
 from rag_faq.generation import openai_wire, written
 from rag_faq.generation.generator import Generator
+from rag_faq.generation.hardware import give_way
 from rag_faq.grounding.asking import ModelsWord
 from rag_faq.grounding.verify import Verifier
 from rag_faq.models.cache import models_folder
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]  # (done, total)
 
+# The second look takes both cores for a moment, while the page shows what the first one found: that goes first.
+_NICE = 10
 # What of the context is left for the question and the chat template's own tokens.
 _QUESTION_TOKENS = 700
 
@@ -192,7 +196,8 @@ def load_closer(settings: Settings, retriever: Retriever) -> Searcher:
     if second is None:
         return retriever
     index = open_index(second_index(settings), second, retriever.index.manifest.corpus)
-    return SecondLook(retriever, Retriever(index, second))
+    threads = ThreadPoolExecutor(1, "rag-faq second look", initializer=give_way, initargs=(_NICE,))
+    return SecondLook(retriever, Retriever(index, second), threads=threads)
 
 
 def load_chatbot(settings: Settings | None = None) -> FaqChatbot:

@@ -6,6 +6,7 @@ better, and finds what is asked in words far from the document's; it has the tim
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,11 +29,18 @@ class Searcher(Protocol):
 class SecondLook:
     """Two retrievers over the same corpus, whose scores are joined. Immutable; safe for many threads."""
 
-    def __init__(self, first: Retriever, second: Retriever, share: float = SHARE) -> None:
-        """`share`: how much the score of `second` counts, 0 to 1."""
+    def __init__(
+        self, first: Retriever, second: Retriever, share: float = SHARE, threads: Executor | None = None
+    ) -> None:
+        """`share`: how much the score of `second` counts, 0 to 1.
+
+        `threads`: where `second` searches; by default in the caller's own. Threads of low priority let the page go
+        first, which is showing what was found at the first look.
+        """
         self._first = first
         self._second = second
         self._share = share
+        self._threads = threads
         self._place = {entry.id: place for place, entry in enumerate(first.index.entries)}
 
     def search(self, question: str, k: int = 10) -> tuple[Hit, ...]:
@@ -42,7 +50,7 @@ class SecondLook:
         has in its pool counts as the last of the other's pool.
         """
         pool = max(k, _POOL)
-        found = [self._first.search(question, pool), self._second.search(question, pool)]
+        found = [self._first.search(question, pool), self._search_again(question, pool)]
         if not all(found):
             return found[0][:k]
         scores = [{hit.entry.id: hit.score for hit in hits} for hits in found]
@@ -53,3 +61,8 @@ class SecondLook:
             joined.append(replace(hit, score=(1 - self._share) * first + self._share * second))
         joined.sort(key=lambda hit: (-hit.score, self._place[hit.entry.id]))
         return tuple(replace(hit, rank=rank) for rank, hit in enumerate(joined[:k], start=1))
+
+    def _search_again(self, question: str, k: int) -> tuple[Hit, ...]:
+        if self._threads is None:
+            return self._second.search(question, k)
+        return self._threads.submit(self._second.search, question, k).result()

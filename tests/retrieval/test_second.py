@@ -1,5 +1,7 @@
 """Two searches joined into one: scores, places, and what only one of them found."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -59,6 +61,15 @@ def test_of_equals_the_first_in_the_document_comes_first():
 @pytest.mark.parametrize(("first", "second"), [(Listed(), Listed((CAT, 1.0))), (Listed((CAT, 1.0)), Listed())])
 def test_where_one_finds_nothing_the_first_stands(first, second):
     assert found(SecondLook(first, second)) == [(entry.number, score, 1) for entry, score in first.found]
+
+
+def test_the_second_one_searches_in_the_threads_that_are_given():
+    names = []
+    second = Listed((CAT, 0.4))
+    second.search = lambda question, k: names.append(threading.current_thread().name) or ()
+    with ThreadPoolExecutor(1, "slowly") as threads:
+        SecondLook(Listed((CAT, 0.8)), second, threads=threads).search("q")
+    assert names == ["slowly_0"]
 
 
 def test_both_look_further_than_was_asked_for():
