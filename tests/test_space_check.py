@@ -130,8 +130,9 @@ def test_an_environment_of_the_same_requirements_is_taken_as_it_is(tmp_path, me,
 def test_the_weights_of_the_card_lie_in_the_cache_of_the_hub(me):
     lay_weights(ROOT, me, "smollm2-135m-instruct-q4_1")
     hub = me.home / ".cache/huggingface/hub"
-    assert [path.name for path in hub.iterdir()] == ["models--sentence-transformers--all-MiniLM-L6-v2"]
-    assert len(list(hub.rglob("model.safetensors"))) == 1
+    embedders = ("all-MiniLM-L6-v2", "all-mpnet-base-v2")
+    assert sorted(path.name for path in hub.iterdir()) == [f"models--sentence-transformers--{e}" for e in embedders]
+    assert len(list(hub.rglob("model.safetensors"))) == 2
     assert len(list((me.home / ".cache/rag-faq/models").rglob("*.gguf"))) == 1
 
 
