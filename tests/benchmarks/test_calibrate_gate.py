@@ -42,15 +42,15 @@ def test_the_verdict_looks_at_the_leading_entry():
     one = row(1, [False, True], [0.6, 0.5], [-3.0, -1.0], [0.2, 0.8])
     assert one.leading(np.array([1.0, 1.0])) == 1
     assert one.leading(np.array([100.0, 1.0])) == 0
-    assert one.verdict(1) == [0.5, 0.6, pytest.approx(logit(0.8))]
+    assert one.verdict(1) == [0.5, 0.6, pytest.approx(logit(0.8)), -1.0]
 
 
 def test_the_table_has_every_weight_and_puts_the_chosen_share_of_answerable_questions_below_one_half(capsys):
     table = tomllib.loads(calibrate(rows(), false_refusals=0.0))
     assert set(table["order"]) == {"score", "likelihood"}
     assert set(table["search"]) == {"intercept", "score"}
-    assert set(table["verdict"]) == {"intercept", "score", "first", "yes"}
-    assert {"far", "sure", "plain", "near", "close"} <= set(table)
+    assert set(table["verdict"]) == {"intercept", "score", "first", "yes", "likelihood"}
+    assert {"far", "sure", "plain", "near", "typical", "close"} <= set(table)
     said = capsys.readouterr().out
     assert "right entry first: 0.500 by the search, 1.000 in order" in said
     assert "1.000 refused, 0.000 falsely" in said
