@@ -47,8 +47,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _ANSWER = re.compile(
     r"\A\s*(?:#{1,6}\s*)?(?:\*\*)?(?:answer|response|a|réponse|respuesta)(?:\*\*)?\s*:(?:\*\*)?\s*", re.IGNORECASE
 )
-# A fence stands at the beginning of a line; three backticks inside one that are not closed there are no code.
-_CODE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```|\Z)|```[^\n]*?```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+# A fence stands at the beginning of a line; three backticks inside one are no code.
+_CODE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```|\Z)|(?<!`)`[^`\n]+`(?!`)", re.DOTALL | re.MULTILINE)
 _FIRST_LETTER = re.compile(r"(?:\A|(?<=[.!?]\s)|(?<=\n))([ \t]*(?:[-*•]\s+)?)([a-z])")
 
 

@@ -187,6 +187,7 @@ PIECES += ["## Cats", "**Dogs**", " ", "[1]", "Source 2: ", "Cats purr, and dogs
 
 @settings(deadline=None)
 @example("## Cats ``` [1] Yes. Cats purr.")
+@example("## Cats ``` [1] Yes. ``` Cats purr.")
 @given(st.one_of(st.lists(st.sampled_from(PIECES), max_size=25).map(" ".join), st.text()))
 def test_what_every_answer_keeps_to(text: str) -> None:
     verifier = WordsWithin()
