@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]  # (done, total)
 
-# The second look takes both cores for a moment, while the page shows what the first one found: that goes first.
-_NICE = 10
 # What of the context is left for the question and the chat template's own tokens.
 _QUESTION_TOKENS = 700
 
@@ -55,10 +53,11 @@ def load_embedder(settings: Settings) -> Embedder:
 
 def load_second_embedder(settings: Settings) -> Embedder | None:
     """The larger embedder of the settings; None where they name none, or its weights are not here."""
-    if settings.second_embedder in ("none", settings.embedder):
+    _, *second = settings.embedders
+    if not second:
         return None
     try:
-        return _embedder(settings, settings.second_embedder)
+        return _embedder(settings, second[0])
     except ModelError as error:
         log.warning("searching with one embedder alone: %s", error)
         return None
@@ -196,7 +195,8 @@ def load_closer(settings: Settings, retriever: Retriever) -> Searcher:
     if second is None:
         return retriever
     index = open_index(second_index(settings), second, retriever.index.manifest.corpus)
-    threads = ThreadPoolExecutor(1, "rag-faq second look", initializer=give_way, initargs=(_NICE,))
+    # It takes all cores for a moment, while the page shows what the first look found: that goes first.
+    threads = ThreadPoolExecutor(1, "rag-faq second look", initializer=give_way)
     return SecondLook(retriever, Retriever(index, second), threads=threads)
 
 

@@ -165,7 +165,8 @@ class FaqChatbot:
         if searched.own is None:
             yield SourcesFound(self._finder.candidates(searched, most), searched.text, settled=False)
         found = self._finder.settle(searched, self.options.strictness, most)
-        if self._probability(found) < self.options.strictness:
+        probability = self._probability(found)
+        if probability < self.options.strictness:
             found = replace(found, sources=())
         style = self._style(found)
         yield SourcesFound(found.sources, found.searched)
@@ -175,7 +176,7 @@ class FaqChatbot:
             answer = self._verbatim(question, found, self._why_verbatim(found))
             yield TextDelta(answer.text)
         else:
-            answer = yield from self._compose(question, found, cancel, start)
+            answer = yield from self._compose(question, found, probability, cancel, start)
         yield replace(answer, timings=replace(answer.timings, total_s=time.perf_counter() - start))
 
     def warm(self) -> None:
@@ -219,7 +220,9 @@ class FaqChatbot:
 
     # -- the outcomes -------------------------------------------------------------------------------------------
 
-    def _compose(self, question: str, found: Found, cancel: Flag | None, start: float) -> Steps[Event, None, Answer]:
+    def _compose(
+        self, question: str, found: Found, probability: float, cancel: Flag | None, start: float
+    ) -> Steps[Event, None, Answer]:
         """Let the model write, give its words on as they come, and check what it wrote.
 
         Where the model breaks down, the first source is given as it stands.
@@ -252,13 +255,13 @@ class FaqChatbot:
             new_tokens=stats.new_tokens,
         )
         note = replies.STOPPED if stats.finish == "cancelled" else ""
-        return self._checked("".join(written), question, replace(found, timings=timings), note)
+        return self._checked("".join(written), question, replace(found, timings=timings), probability, note)
 
-    def _checked(self, text: str, question: str, found: Found, note: str) -> Answer:
+    def _checked(self, text: str, question: str, found: Found, probability: float, note: str) -> Answer:
         """What is left of the model's text once every sentence was held against the sources."""
         if speaks_as_author(text):
             text = as_author(text)
-        grounded = ground(text, found.sources, self._verifier, Asked(found.searched, self._probability(found)))
+        grounded = ground(text, found.sources, self._verifier, Asked(found.searched, probability))
         if grounded.citations:
             if not note:
                 grounded = with_passage(grounded, found.searched, found.sources, self._verifier.reader)

@@ -167,11 +167,16 @@ class Settings(BaseSettings):
     )
 
     @property
+    def embedders(self) -> tuple[str, ...]:
+        """The embedder, and behind it the second one where there is to be one."""
+        second = () if self.second_embedder in ("none", self.embedder) else (self.second_embedder,)
+        return (self.embedder, *second)
+
+    @property
     def weights(self) -> tuple[tuple[str, Literal["embedder", "llm"]], ...]:
         """The models that these settings name, and what for; the first cannot be done without."""
-        second: tuple[tuple[str, Literal["embedder"]], ...] = ((self.second_embedder, "embedder"),)
-        second = () if self.second_embedder in ("none", self.embedder) else second
-        return ((self.embedder, "embedder"), *second, (self.llm, "llm"))
+        embedders: list[tuple[str, Literal["embedder"]]] = [(name, "embedder") for name in self.embedders]
+        return (*embedders, (self.llm, "llm"))
 
     @classmethod
     def load(cls, config: Path | None = None, **arguments: Any) -> Settings:

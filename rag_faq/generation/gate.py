@@ -76,7 +76,7 @@ class Judged:
     probability: float
     behind: float = 0.0  # log-odds by which it is less likely the right one than the leading entry
     yes: float | None = None  # the model's own probability; None where it was not asked
-    likelihood: float | None = None  # of the question after the entry, in nats a token; None where it is not known
+    likelihood: float = 0.0  # of the question after the entry, in nats a token; a typical one where it is not told
 
 
 def logit(p: float) -> float:
@@ -178,7 +178,8 @@ class Gate:
 
     def _by_yes(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
         """The first few hits in the order of their probabilities, all of them asked about."""
-        judged = [self._asked(question, Judged(hit, 0.0), hits[0]) for hit in hits[:MOST_ASKED]]
+        unjudged = [Judged(hit, 0.0, likelihood=self._calibration.typical) for hit in hits[:MOST_ASKED]]
+        judged = [self._asked(question, item, hits[0]) for item in unjudged]
         best = max(item.probability for item in judged)
         behind = [replace(item, behind=logit(best) - logit(item.probability)) for item in judged]
         return tuple(sorted(behind, key=lambda item: item.behind))
@@ -186,6 +187,5 @@ class Gate:
     def _asked(self, question: str, item: Judged, first: Hit) -> Judged:
         """The same with the verdict in which the model has a say."""
         yes = self.ask(question, item.hit)
-        likelihood = self._calibration.typical if item.likelihood is None else item.likelihood
-        odds = self._calibration.verdict.odds((item.hit.score, first.score, logit(yes), likelihood))
+        odds = self._calibration.verdict.odds((item.hit.score, first.score, logit(yes), item.likelihood))
         return replace(item, probability=sigmoid(odds), yes=yes)

@@ -16,6 +16,10 @@ _GPU_TYPES = frozenset({1, 2})  # GGML_BACKEND_DEVICE_TYPE_GPU, …_IGPU
 _UNLIMITED = 2**60  # what version 1 of cgroups says for "no limit" is larger
 
 
+# Levels of priority below the rest of the process: enough for the page not to wait (docs/page.md).
+_NICE = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """A device that layers can be put on."""
@@ -26,7 +30,7 @@ class Gpu:
     total_bytes: int
 
 
-def give_way(levels: int) -> None:
+def give_way(levels: int = _NICE) -> None:
     """Let other threads, of this process too, go before the calling one and those that it starts; on Linux only."""
     if sys.platform != "linux":
         return  # elsewhere a priority is the whole process's

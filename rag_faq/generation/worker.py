@@ -26,9 +26,6 @@ from rag_faq.generation.writing import Desk, Writer
 
 log = logging.getLogger(__name__)
 
-# The model takes all cores for seconds. Searches, and the page, take some milliseconds: they go first.
-_NICE = 10
-
 
 class Worker:
     """Runs jobs on `model` until `stop`, in a thread of its own. Frees the model at its end."""
@@ -80,7 +77,7 @@ class Worker:
     # -- called by the worker's thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
-        give_way(_NICE)
+        give_way()  # the model takes all cores for seconds; searches, and the page, some milliseconds
         failed = True  # unless the loop ends of itself
         try:
             while (task := self._next()) is not None:

@@ -45,10 +45,8 @@ def with_passage(grounded: Grounded, question: str, sources: Sequence[Source], r
 
 def near_enough(question: str, source: Source, reader: SourceReader) -> bool:
     """Whether some passage of the source comes near the question."""
-    view = reader.view(source.text, source.entry.question)
-    if not view.passages:
-        return False
-    cosine, _ = best_cosine(reader.embedder.encode([question])[0], view.passage_vectors)
+    passages = reader.view(source.text, source.entry.question).passage_vectors
+    cosine, _ = best_cosine(reader.embedder.encode([question])[0], passages)
     return cosine >= _NEAR
 
 
