@@ -38,6 +38,7 @@ class Row:
     score: list[float]
     likelihood: list[float]
     yes: list[float]
+    elsewhere: float | None = None  # the likelihood after an entry that is far
 
     @property
     def order(self) -> Floats:
@@ -51,6 +52,10 @@ class Row:
     def verdict(self, place: int) -> list[float]:
         """The features that the verdict on an entry rests on."""
         return [self.score[place], self.score[0], gate.logit(self.yes[place]), self.likelihood[place]]
+
+    def doubt(self, place: int) -> list[float]:
+        """Those that it rests on where the question is read elsewhere too; as if near where nothing is far."""
+        return [*self.verdict(place), self.likelihood[place] if self.elsewhere is None else self.elsewhere]
 
 
 def main() -> None:
@@ -94,6 +99,7 @@ def collect(path: Path) -> Iterator[Row]:
                 score=[hit.score for hit in looked_at],
                 likelihood=[found for found in likelihoods if found is not None],
                 yes=[chatbot.gate.ask(searched, hit) for hit in looked_at],
+                elsewhere=chatbot.gate.elsewhere(searched, hits),
             )
     chatbot.close()
 
@@ -109,13 +115,17 @@ def calibrate(rows: Sequence[Row], false_refusals: float) -> str:
     tables = [_table("order", None, gate.ORDER_FEATURES, slopes)]
     scores = np.array([[row.score[0]] for row in rows])
     verdicts = np.array([row.verdict(place) for row, place in zip(rows, leading, strict=True)])
+    doubts = np.array([row.doubt(place) for row, place in zip(rows, leading, strict=True)])
+    found: dict[str, Floats] = {}
     for title, names, features, places in (
         ("search", gate.SEARCH_FEATURES, scores, seen),
         ("verdict", gate.VERDICT_FEATURES, verdicts, leading),
+        ("doubt", gate.DOUBT_FEATURES, doubts, leading),
     ):
         right = np.array([float(row.right[place]) for row, place in zip(rows, places, strict=True)])
         odds = out_of_fold(features, right, np.arange(len(rows)))
         threshold = float(np.quantile(odds[answerable], false_refusals))
+        found[title] = odds - threshold
         print(
             f"# {title}: area under ROC {auroc(odds, right > 0):.3f} for the right entry, "
             f"{auroc(odds, answerable):.3f} for answerable; at the chosen point "
@@ -123,6 +133,13 @@ def calibrate(rows: Sequence[Row], false_refusals: float) -> str:
         )
         intercept, weights = fit(features, right)
         tables.append(_table(title, intercept - threshold, names, weights))
+    read_again = abs(found["verdict"]) <= gate.default_calibration().doubtful
+    both = np.where(read_again, found["doubt"], found["verdict"])
+    print(
+        f"# verdict, and doubt for the {read_again.mean():.2f} that are doubtful: area under ROC "
+        f"{auroc(both, answerable):.3f} for answerable; {(both[~answerable] < 0).mean():.3f} refused, "
+        f"{(both[answerable] < 0).mean():.3f} falsely"
+    )
     head = Path(gate.__file__).with_name("gate.toml").read_text(encoding="utf-8").split("\n[", 1)[0].rstrip()
     return "\n\n".join([head, *tables]) + "\n"
 

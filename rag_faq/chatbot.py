@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Steps
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 
+from rag_faq.composing import check, joined, write
 from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation import replies
 from rag_faq.generation.finding import Finder, Found
 from rag_faq.generation.gate import Gate, less_likely
-from rag_faq.generation.generator import Generator, Sampling
+from rag_faq.generation.generator import Generator
 from rag_faq.generation.orders import without_orders
-from rag_faq.generation.prompt import answer_prompt
 from rag_faq.generation.verbatim import verbatim_text
-from rag_faq.generation.voice import as_author, speaks_as_author
-from rag_faq.grounding.attribute import Grounded, ground
-from rag_faq.grounding.passages import with_passage
-from rag_faq.grounding.stand_in import stands_in
-from rag_faq.grounding.verify import Asked, Verifier
+from rag_faq.grounding.attribute import Grounded
+from rag_faq.grounding.verify import Verifier
 from rag_faq.preparing import Preparation
 from rag_faq.records import (
     Answer,
@@ -35,6 +32,7 @@ from rag_faq.records import (
     ModelInfo,
     Outcome,
     Related,
+    Source,
     SourcesFound,
     TextDelta,
     Timings,
@@ -50,6 +48,8 @@ _NEAREST = 3  # questions that a refusal names
 # What a name in the question that no source has takes off the log-odds that the sources answer: there is one in half of
 # the near misses, and in one in ten of the questions that the FAQ answers.
 _FOREIGN = 2.0
+# A question of which another part is not answered has to be answered with this probability, names counted in.
+_PARTLY = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +164,7 @@ class FaqChatbot:
         most = self.options.max_sources
         if searched.own is None:
             yield SourcesFound(self._finder.candidates(searched, most), searched.text, settled=False)
-        found = self._finder.settle(searched, self.options.strictness, most)
-        probability = self._probability(found)
-        if probability < self.options.strictness:
-            found = replace(found, sources=())
+        found = self._covered(self._finder.settle(searched, self.options.strictness, most))
         style = self._style(found)
         yield SourcesFound(found.sources, found.searched)
         if style == "refused":
@@ -176,7 +173,7 @@ class FaqChatbot:
             answer = self._verbatim(question, found, self._why_verbatim(found))
             yield TextDelta(answer.text)
         else:
-            answer = yield from self._compose(question, found, probability, cancel, start)
+            answer = yield from self._compose(question, found, cancel, start)
         yield replace(answer, timings=replace(answer.timings, total_s=time.perf_counter() - start))
 
     def warm(self) -> None:
@@ -220,72 +217,52 @@ class FaqChatbot:
 
     # -- the outcomes -------------------------------------------------------------------------------------------
 
-    def _compose(
-        self, question: str, found: Found, probability: float, cancel: Flag | None, start: float
-    ) -> Steps[Event, None, Answer]:
+    def _compose(self, question: str, found: Found, cancel: Flag | None, start: float) -> Steps[Event, None, Answer]:
         """Let the model write, give its words on as they come, and check what it wrote.
 
-        Where the model breaks down, the first source is given as it stands.
+        Where the model breaks down, the sources are given as they stand.
         """
         assert self._generator is not None
-        prompt = answer_prompt(found.searched, found.sources)
-        written: list[str] = []
-        first: float | None = None
+        most = self.options.max_new_tokens
         try:
-            generation = self._generator.generate(prompt, Sampling(max_tokens=self.options.max_new_tokens), cancel)
-            try:
-                for piece in generation:
-                    if first is None:
-                        first = time.perf_counter() - start
-                    written.append(piece)
-                    yield TextDelta(piece)
-            finally:
-                generation.close()
+            draft = yield from write(found.shares, self._generator, most, found.timings, cancel, start)
         except (EngineError, QuestionError) as error:
             # The owner's log has the whole; a visitor need not see the address of a server.
             log.warning("answering in the FAQ's own words: %s", error)
             return self._verbatim(question, found, replies.MODEL_FAILED)
-        stats = generation.stats
-        timings = replace(
-            found.timings,
-            queue_s=stats.queue_s,
-            first_token_s=first,
-            prompt_tokens=stats.prompt_tokens,
-            cached_tokens=stats.cached_tokens,
-            new_tokens=stats.new_tokens,
-        )
-        note = replies.STOPPED if stats.finish == "cancelled" else ""
-        return self._checked("".join(written), question, replace(found, timings=timings), probability, note)
+        composed = check(draft, found.shares, self._verifier)
+        found = replace(found, timings=draft.timings, open_parts=(*found.open_parts, *composed.open_parts))
+        note = replies.STOPPED if draft.stopped else ""
+        if composed.written:
+            return self._answer(question, found, "grounded", composed.grounded, note)
+        if composed.grounded.citations:
+            return self._answer(question, found, "verbatim", composed.grounded, note or replies.NOTHING_HELD)
+        return replace(self._not_in_faq(question, found), unsupported=composed.grounded.unsupported)
 
-    def _checked(self, text: str, question: str, found: Found, probability: float, note: str) -> Answer:
-        """What is left of the model's text once every sentence was held against the sources."""
-        if speaks_as_author(text):
-            text = as_author(text)
-        grounded = ground(text, found.sources, self._verifier, Asked(found.searched, probability))
-        if grounded.citations:
-            if not note:
-                grounded = with_passage(grounded, found.searched, found.sources, self._verifier.reader)
-            return self._answer(question, found, "grounded", grounded, note)
-        written = [sentence.text for sentence in grounded.unsupported]
-        first = found.sources[0]
-        if note or (
-            not replies.is_denial(text) and stands_in(first, found.searched, found.evidence, written, self._verifier)
-        ):
-            fallback = self._verbatim(question, found, note or replies.NOTHING_HELD)
-            return replace(fallback, unsupported=grounded.unsupported)
-        return replace(self._not_in_faq(question, found), unsupported=grounded.unsupported)
+    def _covered(self, found: Found) -> Found:
+        """Without the shares that are not probable enough, once names are counted in that none of the sources has."""
+        foreign = self._foreign(found.searched, found.sources)
+        shares = []
+        for share in found.shares:
+            if foreign or self._foreign(share.question, share.sources):
+                share = replace(share, probability=less_likely(share.probability, _FOREIGN))
+            shares.append(share)
+        least = max(self.options.strictness, _PARTLY if found.open_parts else 0.0)
+        enough = tuple(share for share in shares if share.probability >= least)
+        left = tuple(share.question for share in shares if share not in enough) if enough else ()
+        return replace(found, shares=enough, open_parts=(*found.open_parts, *left))
 
-    def _probability(self, found: Found) -> float:
-        """That the sources answer; less where the question has a name or number that none of them has."""
-        foreign = all(self._verifier.foreign(found.searched, s.text, s.entry.question) for s in found.sources)
-        return less_likely(found.evidence, _FOREIGN) if foreign else found.evidence
+    def _foreign(self, question: str, sources: Sequence[Source]) -> bool:
+        """Whether the question has a name or number that none of the sources has."""
+        return all(self._verifier.foreign(question, source.text, source.entry.question) for source in sources)
 
     def _verbatim(self, question: str, found: Found, note: str) -> Answer:
-        """The first source as it stands in the document."""
-        source = found.sources[0]
-        text, citation = verbatim_text(source)
-        only = replace(found, sources=(source,))
-        return self._answer(question, only, "verbatim", Grounded(text, (citation,), ()), note)
+        """The first source of each share as it stands in the document."""
+        firsts = tuple(replace(share.sources[0], number=n) for n, share in enumerate(found.shares, start=1))
+        shares = tuple(replace(share, sources=(first,)) for share, first in zip(found.shares, firsts, strict=True))
+        texts = [verbatim_text(first) for first in firsts]
+        grounded = joined([Grounded(text, (citation,), ()) for text, citation in texts])
+        return self._answer(question, replace(found, shares=shares), "verbatim", grounded, note)
 
     def _not_in_faq(self, question: str, found: Found) -> Answer:
         """A refusal with the questions that come nearest."""

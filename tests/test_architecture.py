@@ -23,6 +23,7 @@ ORDER = (
     ("generation",),
     ("grounding",),
     ("preparing",),
+    ("composing",),
     ("chatbot",),
     ("assembly",),
     ("feedback",),

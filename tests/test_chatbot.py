@@ -107,6 +107,38 @@ def test_a_model_that_says_there_is_no_answer_is_believed(tmp_path):
     assert pet_chatbot(tmp_path, model).ask("For how many hours do grown dogs sleep?").outcome == "refused"
 
 
+def test_each_part_of_a_question_is_answered_from_its_own_entry(tmp_path):
+    def by_part(prompt):
+        text = prompt.messages[1].segments[-1]
+        return "Cats eat fish and chicken." if "cats" in text else "Grown dogs sleep twelve hours a day."
+
+    model = ScriptedGenerator(by_part, choices=yes)
+    events = list(pet_chatbot(tmp_path, model).stream("What do most cats eat, and how many hours do grown dogs sleep?"))
+    answer = events[-1]
+    assert answer.text == "Cats eat fish and chicken. [1]\n\nGrown dogs sleep twelve hours a day. [2]"
+    assert [source.entry.number for source in answer.sources] == [1, 2]
+    assert events[1].sources == answer.sources  # settled
+    assert [len(prompt.sources) for prompt in model.prompts] == [1, 1]
+
+
+def test_without_a_model_each_part_gets_the_faqs_own_text(tmp_path):
+    answer = pet_chatbot(tmp_path, None).ask("What do cats eat, and how many hours do puppies sleep?")
+    assert answer.outcome == "verbatim"
+    assert answer.text.startswith("Cats eat fish and chicken. Most cats drink water. [1]\n\n- Puppies sleep")
+    assert answer.text.endswith("[2]")
+    assert [citation.number for citation in answer.citations] == [1, 2]
+
+
+def test_parts_that_the_same_entry_answers_are_one(tmp_path):
+    model = ScriptedGenerator("Puppies sleep eighteen hours a day.", choices=yes)
+    chatbot = pet_chatbot(tmp_path, model)
+    answer = chatbot.ask("How many hours do puppies sleep, and how many hours do grown dogs sleep?")
+    assert [source.entry.number for source in answer.sources] == [2]
+    assert [prompt.messages[1].segments[-1] for prompt in model.prompts] == [
+        "Question: How many hours do puppies sleep? how many hours do grown dogs sleep?"
+    ]
+
+
 def test_only_the_covered_part_is_answered_and_the_rest_is_named(tmp_path):
     def about_dogs(prompt, options):
         return (0.99, 0.01) if "dogs" in prompt.messages[1].segments[-2] else (0.01, 0.99)

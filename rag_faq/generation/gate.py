@@ -10,6 +10,8 @@ tokens of work.
 2. Verdict. The model's own probability of "yes", when it is asked whether the leading entry's text holds the answer, is
    weighed with the search's scores, and with the likelihood of the question: one that is put in the FAQ's kind of words
    and still scores low is not in the FAQ, while one in unlikely words may be.
+3. Doubt. Where that comes out neither way, the question is also read after an entry that is far from it: if that makes
+   it about as likely, the leading entry has little to do with it, however near it is.
 
 Where the search leaves no doubt, the model is not asked. Where the model tells no likelihood, as behind a server, its
 "yes" about the first few entries decides on the order too.
@@ -36,6 +38,7 @@ from rag_faq.records import Hit
 SEARCH_FEATURES = ("score",)
 ORDER_FEATURES = ("score", "likelihood")
 VERDICT_FEATURES = ("score", "first", "yes", "likelihood")
+DOUBT_FEATURES = (*VERDICT_FEATURES, "elsewhere")
 LOOK_AT = 5  # entries that are put in order
 MOST_ASKED = 3  # of which the model is asked for its "yes"
 YES_NO = ("yes", "no")
@@ -60,12 +63,14 @@ class Calibration:
     search: Weights  # over SEARCH_FEATURES: the probability where the model is not asked
     order: Weights  # over ORDER_FEATURES: differences between entries are log-odds of being the right one
     verdict: Weights  # over VERDICT_FEATURES: the probability where it is asked
+    doubt: Weights  # over DOUBT_FEATURES: … where the verdict's log-odds are no more than `doubtful`, either way
     far: float  # where the search's probability of the first is no more than this, the model is asked nothing
     sure: float  # … and where it is this and more, neither
     plain: float  # with this probability by the search, an entry needs no verdict
     near: float  # entries with at least this share of the first one's score are put in order
     typical: float  # likelihood of a question, for models that do not tell
     close: float  # log-odds behind the leading entry up to which an entry comes into question beside it
+    doubtful: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,8 @@ def default_calibration() -> Calibration:
         search=_weights(table["search"], SEARCH_FEATURES),
         order=_weights(table["order"], ORDER_FEATURES),
         verdict=_weights(table["verdict"], VERDICT_FEATURES),
-        **{name: table[name] for name in ("far", "sure", "plain", "near", "typical", "close")},
+        doubt=_weights(table["doubt"], DOUBT_FEATURES),
+        **{name: table[name] for name in ("far", "sure", "plain", "near", "typical", "close", "doubtful")},
     )
 
 
@@ -137,8 +143,9 @@ class Gate:
         if len(likelihoods) < len(near):
             return self._by_yes(question, near)
         ordered = self._ordered(near, likelihoods)
+        elsewhere = cache(lambda: self.elsewhere(question, hits))
         return tuple(
-            self._asked(question, item, hits[0])
+            self._asked(question, item, hits[0], elsewhere)
             if place < MOST_ASKED and item.behind <= calibration.close and item.probability < calibration.plain
             else item
             for place, item in enumerate(ordered)
@@ -157,6 +164,10 @@ class Gate:
         """How likely the model finds the question after the entry, in nats a token. There must be a generator."""
         assert self._generator is not None
         return self._generator.likelihood(answer_prompt(question, number_sources((hit,), self._cut)))
+
+    def elsewhere(self, question: str, hits: Sequence[Hit]) -> float | None:
+        """How likely the model finds the question after the last of the hits; None where that is a near one."""
+        return self.likelihood(question, hits[-1]) if len(hits) > LOOK_AT else None
 
     def ask(self, question: str, hit: Hit) -> float:
         """The model's probability that the entry's text holds the answer. There must be a generator."""
@@ -184,8 +195,13 @@ class Gate:
         behind = [replace(item, behind=logit(best) - logit(item.probability)) for item in judged]
         return tuple(sorted(behind, key=lambda item: item.behind))
 
-    def _asked(self, question: str, item: Judged, first: Hit) -> Judged:
+    def _asked(
+        self, question: str, item: Judged, first: Hit, elsewhere: Callable[[], float | None] = lambda: None
+    ) -> Judged:
         """The same with the verdict in which the model has a say."""
         yes = self.ask(question, item.hit)
-        odds = self._calibration.verdict.odds((item.hit.score, first.score, logit(yes), item.likelihood))
+        features = (item.hit.score, first.score, logit(yes), item.likelihood)
+        odds = self._calibration.verdict.odds(features)
+        if abs(odds) <= self._calibration.doubtful and (far := elsewhere()) is not None:
+            odds = self._calibration.doubt.odds((*features, far))
         return replace(item, probability=sigmoid(odds), yes=yes)

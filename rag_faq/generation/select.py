@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from rag_faq.records import Hit, Source
+from rag_faq.records import FaqEntry, Hit, Source
+from rag_faq.retrieval.analysis import analyse
 
 
 def number_sources(hits: Iterable[Hit], cut: Callable[[Hit], str]) -> tuple[Source, ...]:
@@ -27,3 +28,13 @@ def interleave(rankings: Iterable[Iterable[Hit]], most: int) -> tuple[Hit, ...]:
     for hit in in_turn:
         distinct.setdefault(hit.entry.id, hit)
     return tuple(distinct.values())[:most]
+
+
+def adds_words(question: str, first: FaqEntry, second: FaqEntry) -> bool:
+    """Whether the second entry has content words of the question that the first one lacks."""
+    lacking = set(analyse(question)) - _terms(first)
+    return bool(lacking & _terms(second))
+
+
+def _terms(entry: FaqEntry) -> set[str]:
+    return set(analyse(f"{entry.question}\n{entry.answer}"))

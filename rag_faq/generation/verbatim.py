@@ -17,8 +17,8 @@ _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot)\b|n['’]t\b", re.IGN
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def own_question(question: str, hits: Sequence[Hit]) -> Hit | None:
-    """The entry whose own question this is, or nearly; None when it is none's.
+def own_question(question: str, hits: Sequence[Hit], *, nearly: bool = True) -> Hit | None:
+    """The entry whose own question this is, or, with `nearly`, all but is; None when it is none's.
 
     The same content words decide; else the nearest of next to the same meaning. Negations and numbers must agree.
     """
@@ -27,6 +27,8 @@ def own_question(question: str, hits: Sequence[Hit]) -> Hit | None:
     for hit in alike:
         if terms and terms == set(analyse(hit.entry.question)):
             return hit
+    if not nearly:
+        return None
     near = [hit for hit in alike if hit.chunk.kind == "question" and hit.cosine >= _SAME]
     return max(near, key=lambda hit: hit.cosine, default=None)
 

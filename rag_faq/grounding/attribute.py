@@ -15,6 +15,7 @@ from rag_faq.generation.voice import AUTHOR, speaks_as_author
 from rag_faq.grounding.clean import clean
 from rag_faq.grounding.layout import laid_out
 from rag_faq.grounding.pieces import Piece, led_by, pieces_of
+from rag_faq.grounding.references import ANOTHER, strays
 from rag_faq.grounding.sentences import list_marker
 from rag_faq.grounding.shorten import shorter
 from rag_faq.grounding.verify import Asked, Support
@@ -73,6 +74,7 @@ def ground(text: str, sources: Sequence[Source], verifier: Checks, asked: Asked 
     """
     checks = _AnswerTo(verifier, asked or Asked())
     pieces = _in_its_own_words([_checked(piece, sources, checks) for piece in pieces_of(clean(text))])
+    pieces = _without_strays(pieces, checks.asked.question)
     pieces = _with_lead_ins(pieces, sources, checks)
     written, citations = laid_out(pieces)
     left_out = tuple(
@@ -128,6 +130,21 @@ def _in_its_own_words(pieces: Sequence[Piece]) -> list[Piece]:
                     left_out=piece.body,
                     reason=f"{piece.reason}; the source's own words were given instead",
                 )
+        found.append(piece)
+    return found
+
+
+def _without_strays(pieces: Sequence[Piece], asked: str) -> list[Piece]:
+    """The pieces, those not kept whose "it" or "this" would stand for something else than in the source."""
+    found: list[Piece] = []
+    before: Piece | None = None
+    for piece in pieces:
+        if piece.kept and piece.supports:
+            support = before.supports[-1] if before is not None else None
+            if strays(piece.body, piece.supports[0], support, asked if before is None else before.body):
+                piece = replace(piece, kept=False, reason=ANOTHER)
+            else:
+                before = piece
         found.append(piece)
     return found
 

@@ -16,17 +16,19 @@ _SHOUTED = 0.8  # share of a text's words
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+|\n|$)")
 _ASKS = re.compile(
     r"\b(?:what|who|whom|whose|when|where|why|which|how|can|could|do|does|did|is|are|was|were|will|would|should|may|"
-    r"tell|explain|describe|define|list|name|give|compare|know)\b",
+    r"tell|say|explain|describe|define|list|name|give|compare|know)\b",
     re.IGNORECASE,
 )
 _JOINT = re.compile(
-    r"\s*(?:,\s*)?\b(?:and|as well as|and also|also)\s+(?=(?:what|who|when|where|why|which|how|is|are|can|does|do)\b)"
+    r"\s*(?:,\s*)?\b(?:and|or|but|plus|as well as|also)\s+(?:also\s+|then\s+)?(?=(?:what|who|when|where|why|which|how|"
+    r"is|are|was|were|can|could|does|do|did|will|would|should|tell|explain|describe|define|list|name|give|say|compare)\b)"
     r"|(?<=[?;])\s+",
     re.IGNORECASE,
 )
 _REFERS_BACK = re.compile(
     r"\b(?:it|its|they|them|their|this|that|these|those|he|she|one|ones|such|same)\b", re.IGNORECASE
 )
+_SIDE_BY_SIDE = re.compile(r"\b(?:and|or|plus|both|each|versus|vs|compare|between)\b|[&/]", re.IGNORECASE)
 _FILLER = re.compile(r"^(?:please|thanks?|thank you|hi|hello|hey|ok|okay)\b[\s,!.]*$", re.IGNORECASE)
 
 
@@ -76,11 +78,25 @@ def candidates(question: str, most_words: int = 60) -> tuple[str, ...]:
 def parts(question: str) -> tuple[str, ...]:
     """The separate questions that one question holds, or the question itself.
 
-    It is split only where each part can be understood alone: no part refers back, and each has three words or more.
+    It is split only where each part asks in three words or more, and the first refers to nothing before it. A later
+    part that does (`refers_back`) can be understood after those before it.
     """
-    pieces = [piece.strip(" ,;") for piece in _JOINT.split(question) if piece and has_words(piece)]
+    pieces = [piece.strip(" ,;.") for piece in _JOINT.split(question) if piece and has_words(piece)]
     pieces = [piece for piece in pieces if not _FILLER.match(piece)]
-    alone = all(len(p.split()) >= 3 and _ASKS.search(p) and not _REFERS_BACK.search(p) for p in pieces)
-    if len(pieces) < 2 or not alone:
+    if len(pieces) < 2 or refers_back(pieces[0]) or not all(_asks(piece) for piece in pieces):
         return (question,)
     return tuple(piece if piece.endswith("?") else f"{piece}?" for piece in pieces)
+
+
+def refers_back(part: str) -> bool:
+    """Whether a part of a question has a word that stands for something that was named before it."""
+    return _REFERS_BACK.search(part) is not None
+
+
+def coordinates(question: str) -> bool:
+    """Whether the question may name two things side by side."""
+    return _SIDE_BY_SIDE.search(question) is not None
+
+
+def _asks(part: str) -> bool:
+    return len(part.split()) >= 3 and _ASKS.search(part) is not None

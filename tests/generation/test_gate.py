@@ -15,12 +15,14 @@ SIMPLE = Calibration(
     search=Weights(-1.0, (2.0,)),
     order=Weights(0.0, (10.0, 1.0)),
     verdict=Weights(0.0, (0.0, 0.0, 1.0, 0.0)),
+    doubt=Weights(0.0, (0.0, 0.0, 0.0, 1.0, -1.0)),
     far=0.3,
     sure=0.95,
     plain=0.8,
     near=0.5,
     typical=-3.0,
     close=1.0,
+    doubtful=0.0,
 )
 
 
@@ -88,6 +90,37 @@ def test_an_unlikely_question_is_forgiven_more(likely, odds):
     assert judged.probability == pytest.approx(sigmoid(odds))
 
 
+@pytest.mark.parametrize(
+    ("yes", "probability"),
+    [
+        (0.6, sigmoid(2.0)),  # log-odds of 0.41: in doubt, so -1 after the entry counts against -3 after a far one
+        (0.9, 0.9),  # log-odds of 2.2: in none
+        (0.1, 0.1),
+    ],
+)
+def test_in_doubt_the_question_is_read_after_a_far_entry_too(yes, probability):
+    calibration = replace(SIMPLE, doubtful=1.0)
+    asked = model(likely={1: -1.0, 6: -3.0}, yes={1: yes})
+    hits = (hit(1, 0.8), *(hit(number, 0.3) for number in range(2, 7)))
+    (judged,) = gate(asked, calibration).judge("q", hits)
+    assert judged.probability == pytest.approx(probability)
+    assert len(asked.measured) == (2 if yes == 0.6 else 1)
+
+
+def test_it_is_read_there_once_for_all_that_are_in_doubt():
+    asked = model(likely={1: -1.0, 2: -1.0, 6: -3.0}, yes={1: 0.6, 2: 0.6})
+    hits = (hit(1, 0.8), hit(2, 0.79), *(hit(number, 0.3) for number in range(3, 7)))
+    judged = gate(asked, replace(SIMPLE, doubtful=1.0)).judge("q", hits)
+    assert [item.probability for item in judged] == [pytest.approx(sigmoid(2.0))] * 2
+    assert len(asked.measured) == 3
+
+
+def test_of_few_hits_none_is_far():
+    asked = model(likely={1: -1.0}, yes={1: 0.6})
+    (judged,) = gate(asked, replace(SIMPLE, doubtful=1.0)).judge("q", (hit(1, 0.8), hit(2, 0.3)))
+    assert judged.probability == pytest.approx(0.6)
+
+
 def test_a_single_entry_that_is_plain_is_not_even_measured():
     asked = model(likely={1: -1.0}, yes={1: 0.5})
     judged = gate(asked).judge("q", (hit(1, 1.4), hit(2, 0.3)))
@@ -140,5 +173,5 @@ def test_logit_and_sigmoid_undo_each_other(p):
 def test_the_packages_own_weights_read_well():
     calibration = default_calibration()
     assert (len(calibration.search.weights), len(calibration.order.weights)) == (1, 2)
-    assert len(calibration.verdict.weights) == 4
+    assert (len(calibration.verdict.weights), len(calibration.doubt.weights)) == (4, 5)
     assert 0 <= calibration.far < calibration.plain < calibration.sure <= 1

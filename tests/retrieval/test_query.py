@@ -73,12 +73,37 @@ def test_there_is_always_something_to_search_for_and_it_is_short(question):
 @pytest.mark.parametrize(
     ("question", "parts"),
     [
-        ("What is a GAN and how does it work?", ("What is a GAN and how does it work?",)),  # "it" refers back
+        ("What is a GAN and how does it work?", ("What is a GAN?", "how does it work?")),
+        ("What does it do and how does a GAN work?", ("What does it do and how does a GAN work?",)),
+        ("Say how a GAN works and explain a VAE to me.", ("Say how a GAN works?", "explain a VAE to me?")),
+        ("Is it safe, or what should I check?", ("Is it safe, or what should I check?",)),
+        ("What is a GAN and why?", ("What is a GAN and why?",)),
         ("What is a GAN and what is a VAE?", ("What is a GAN?", "what is a VAE?")),
         ("What do cats eat? Where do dogs sleep?", ("What do cats eat?", "Where do dogs sleep?")),
         ("What is a GAN? Thanks!", ("What is a GAN? Thanks!",)),
         ("How do cats and dogs sleep?", ("How do cats and dogs sleep?",)),
     ],
 )
-def test_a_question_falls_into_parts_that_can_be_understood_alone(question, parts):
+def test_a_question_falls_into_parts_of_which_the_first_can_be_understood_alone(question, parts):
     assert query.parts(question) == parts
+
+
+@pytest.mark.parametrize(
+    ("part", "refers"), [("how does it work?", True), ("which one is better?", True), ("what is a VAE?", False)]
+)
+def test_a_part_refers_back_with_a_word_that_stands_for_another(part, refers):
+    assert query.refers_back(part) is refers
+
+
+@pytest.mark.parametrize(
+    ("question", "two"),
+    [
+        ("What do cats and dogs eat?", True),
+        ("Compare cats with dogs.", True),
+        ("cats/dogs?", True),
+        ("What do cats eat?", False),
+        ("Is there a band for sand?", False),
+    ],
+)
+def test_a_question_may_name_two_things_side_by_side(question, two):
+    assert query.coordinates(question) is two

@@ -1,0 +1,122 @@
+"""From a question, or its parts, to the shares of the answer: who answers what."""
+
+import pytest
+
+from rag_faq.generation.finding import Finder
+from rag_faq.records import Chunk, FaqEntry, Hit
+from rag_faq.testing import ScriptedGenerator
+
+ANSWERS = {1: "Cats eat fish.", 2: "Dogs eat meat and sleep.", 3: "Parrots live in a cage.", 4: "Cats sleep all day."}
+
+
+def hit(number, score, rank=1):
+    entry = FaqEntry(f"f#{number}", number, f"Subject {number}?", ANSWERS[number], "f.md", (1, 2))
+    return Hit(entry, score, Chunk(f"f#{number}/whole/0", entry.id, ANSWERS[number], "entry"), rank)
+
+
+class Searches:
+    """Finds what it is told to find for a text: entry numbers, at a score that leaves the last word to the model."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def search(self, question, k=10):
+        numbers = self.found.get(question, ())
+        return tuple(hit(number, 0.5 - rank / 100, rank) for rank, number in enumerate(numbers, start=1))
+
+
+def model(yes):
+    """Says yes with these probabilities: by the entry's number, or by (a word of the question, the entry's number)."""
+
+    def chosen(prompt, options):
+        text, question = prompt.messages[1].content, prompt.messages[1].segments[-2]
+        number = next(number for number, answer in ANSWERS.items() if answer in text)
+        word = next((key[0] for key in yes if isinstance(key, tuple) and key[1] == number and key[0] in question), None)
+        p = yes.get((word, number), yes.get(number, 0.01))
+        return (p, 1 - p)
+
+    return ScriptedGenerator("", choices=chosen)
+
+
+def settle(question, found, yes, most=3, strictness=0.5):
+    searches = Searches(found)
+    finder = Finder(searches, searches, model(yes), lambda h: h.entry.answer)
+    return finder.settle(finder.search(question), strictness, most)
+
+
+def told(found):
+    """Each share: its question, and its sources as (number, entry)."""
+    return [(share.question, [(s.number, s.entry.number) for s in share.sources]) for share in found.shares]
+
+
+BOTH = "What do cats eat and what do dogs eat?"
+PARTS = ("What do cats eat?", "what do dogs eat?")
+
+
+def test_each_part_gets_the_entry_that_answers_it():
+    found = settle(BOTH, {BOTH: (1, 2), PARTS[0]: (1, 2), PARTS[1]: (2, 1)}, {("cats", 1): 0.9, ("dogs", 2): 0.9})
+    assert told(found) == [(PARTS[0], [(1, 1)]), (PARTS[1], [(2, 2)])]
+    assert [source.entry.number for source in found.sources] == [1, 2]
+    assert found.open_parts == ()
+
+
+def test_no_more_sources_than_are_wanted():
+    found = settle(BOTH, {BOTH: (1,), PARTS[0]: (1,), PARTS[1]: (2,)}, {1: 0.9, 2: 0.9}, most=1)
+    assert told(found) == [(PARTS[0], [(1, 1)])]
+
+
+def test_a_part_that_is_not_answered_is_open_and_the_other_has_to_be_the_surer():
+    """Verdicts here are yes and 1.8 log-odds or so: 0.97 for a yes of 0.85, 0.87 for one of 0.5."""
+    searches = {BOTH: (1,), PARTS[0]: (1,), PARTS[1]: (3,)}
+    found = settle(BOTH, searches, {1: 0.85})
+    assert (told(found), found.open_parts) == ([(PARTS[0], [(1, 1)])], (PARTS[1],))
+    found = settle(BOTH, searches, {("cats", 1): 0.5})
+    assert (told(found), found.open_parts) == ([(BOTH, [(1, 1)])], ())  # then it is taken as one question
+    assert settle("What do cats eat?", {PARTS[0]: (1,)}, {1: 0.5}).shares[0].probability == pytest.approx(
+        0.87, abs=0.03
+    )
+
+
+def test_parts_that_one_entry_answers_are_one():
+    found = settle(BOTH, {BOTH: (2,), PARTS[0]: (2,), PARTS[1]: (2,)}, {2: 0.9})
+    assert told(found) == [("What do cats eat? what do dogs eat?", [(1, 2)])]
+
+
+def test_a_part_whose_entry_is_taken_goes_to_the_next_one_of_the_whole_question_that_surely_answers_it():
+    searches = {BOTH: (1, 4), PARTS[0]: (1,), PARTS[1]: (1,)}
+    assert told(settle(BOTH, searches, {1: 0.9, 4: 0.9})) == [(PARTS[0], [(1, 1)]), (PARTS[1], [(2, 4)])]
+    assert told(settle(BOTH, searches, {1: 0.9, 4: 0.4})) == [("What do cats eat? what do dogs eat?", [(1, 1)])]
+
+
+def test_a_part_that_refers_back_is_read_together_with_what_it_refers_to():
+    question = "How do cats sleep, and where do they eat?"
+    joined = "How do cats sleep? where do they eat?"
+    found = settle(question, {question: (4,), "How do cats sleep?": (4,), joined: (1,)}, {4: 0.9, 1: 0.9})
+    assert told(found) == [("How do cats sleep?", [(1, 4)]), (joined, [(2, 1)])]
+
+
+SIDE_BY_SIDE = "What is there about fish and meat?"
+
+
+@pytest.mark.parametrize(
+    ("question", "yes", "expected"),
+    [
+        (SIDE_BY_SIDE, {1: 0.95, 2: 0.9}, [1, 2]),  # entry 1 has no meat
+        (SIDE_BY_SIDE, {1: 0.95, 2: 0.4}, [1]),  # not sure enough
+        ("What is there about fish?", {1: 0.95, 2: 0.9}, [1]),  # one thing
+        ("What is there about cats and fish?", {1: 0.95, 2: 0.9}, [1]),  # entry 1 has both
+    ],
+)
+def test_two_things_side_by_side_are_answered_from_two_entries(question, yes, expected):
+    """Entry 2 lies too far behind to be a second source for the same thing."""
+    searches = Searches({})
+    searches.search = lambda text, k=10: (hit(1, 0.5), hit(2, 0.38, 2))
+    finder = Finder(searches, searches, model(yes), lambda h: h.entry.answer)
+    found = finder.settle(finder.search(question), 0.5, 3)
+    assert [source.entry.number for source in found.sources] == expected
+    assert {share.question for share in found.shares} == {question}
+
+
+def test_nothing_is_found_for_what_nothing_answers():
+    found = settle("What do cats eat?", {PARTS[0]: (1,)}, {1: 0.01})
+    assert (found.shares, found.sources, found.open_parts) == ((), (), ())
