@@ -90,7 +90,9 @@ class Finder:
         rewritten = time.perf_counter()
         text, hits = self._nearest(standalone)
         parts = query.parts(text)
-        own = own_question(text, hits, nearly=len(parts) == 1)
+        own = own_question(text, hits)
+        if own is not None and len(query.parts(own.entry.question)) < len(parts):
+            own = own_question(text, hits, nearly=False)  # of a question in parts it may be one part's
         timings = Timings(rewrite_s=rewritten - start, retrieve_s=time.perf_counter() - rewritten)
         return Searched(text, hits, parts if own is None and len(parts) > 1 else (), own, timings)
 
