@@ -27,16 +27,14 @@ def verifier():
     [
         (ASKED, 0.6, [SPOILT], True),  # the model spoilt what the source says
         (ASKED, 0.6, [ELSEWHERE], False),  # nothing of the source in it, and no more than likely that it answers
-        (ASKED, 0.8, [ELSEWHERE], True),
+        (ASKED, 0.85, [ELSEWHERE], True),
         (ASKED, 0.6, [ELSEWHERE, SPOILT], True),
-        (ASKED, 0.8, [INVENTED], False),  # names from nowhere
-        (ASKED, 0.8, [SPOILT, INVENTED], False),
-        (ASKED, 0.9, [INVENTED], True),  # so likely that the model is rather wrong than the search
+        (ASKED, 0.99, [INVENTED], False),  # names from nowhere
+        (ASKED, 0.99, [SPOILT, INVENTED], False),
         ("Which seeds do parrots need in Patagonia?", 0.95, [SPOILT], False),  # a name that the source does not know
         ("What is the weather like?", 0.6, [SPOILT], False),  # no passage comes near
-        ("What is the weather like?", 0.8, [ELSEWHERE], False),
-        ("What is the weather like?", 0.8, [SPOILT], True),
-        ("What is the weather like?", 0.9, [ELSEWHERE], True),
+        ("What is the weather like?", 0.85, [ELSEWHERE], False),
+        ("What is the weather like?", 0.85, [SPOILT], True),
     ],
 )
 def test_it_depends_on_what_the_model_wrote_and_on_how_likely_an_answer_was(
