@@ -84,11 +84,11 @@ def test_without_a_model_the_faqs_own_text_is_given_and_said_so(tmp_path):
 
 
 def test_an_answer_of_which_nothing_holds_gives_way_to_the_faqs_own_text(tmp_path):
-    model = ScriptedGenerator("They walk slowly over wet stones.", choices=yes)
+    model = ScriptedGenerator("Dogs eat fish and drink water.", choices=yes)
     answer = pet_chatbot(tmp_path, model).ask("For how many hours do grown dogs sleep?")
     assert answer.outcome == "verbatim"
     assert answer.note == replies.NOTHING_HELD
-    assert [u.text for u in answer.unsupported] == ["They walk slowly over wet stones."]
+    assert [u.text for u in answer.unsupported] == ["Dogs eat fish and drink water."]
 
 
 def test_a_name_that_no_source_has_makes_an_answer_less_likely(tmp_path):

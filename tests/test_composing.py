@@ -107,14 +107,14 @@ def test_a_part_of_which_nothing_holds_is_named_as_open(shares, verifier):
 
 
 def test_a_part_that_the_model_spoilt_gets_the_sources_own_text(shares, verifier):
-    draft = Draft(("Cats eat fish and chicken.", "They walk slowly over wet stones."), Timings(), False)
+    draft = Draft(("Cats eat fish and chicken.", "Dogs eat fish and drink water."), Timings(), False)
     composed = check(draft, shares, verifier)
     assert composed.grounded.text == f"Cats eat fish and chicken. [1]\n\n{shares[1].sources[0].text} [2]"
     assert (composed.written, composed.open_parts) == (True, ())
 
 
 def test_where_only_the_faqs_own_text_is_left_nothing_was_written(shares, verifier):
-    composed = check(Draft(("They walk slowly over wet stones.",), Timings(), False), shares[1:], verifier)
+    composed = check(Draft(("Dogs eat fish and drink water.",), Timings(), False), shares[1:], verifier)
     assert not composed.written
     assert composed.grounded.text == f"{shares[1].sources[0].text} [2]"
 
