@@ -2,10 +2,10 @@
 
     python benchmarks/page_speed.py [--llm NAME_OR_FILE] [--times 50] [--json FILE]
 
-Sources: one browser keeps the model writing long answers. Another asks what was never asked before, notes when the
-first source is painted, stops, and starts anew, TIMES times. Words: nobody else asks. Noted is how much later than the
-chatbot itself gave them (search, verdict and model) the first words are painted, TIMES times. The clock is the
-browser's own.
+Sources: one browser keeps the model writing long answers. Others, ten questions each, ask what was never asked before,
+note when the first source is painted, stop, and start anew, TIMES times. Words: nobody else asks. Noted is how much
+later than the chatbot itself gave them (search, verdict and model) the first words are painted, TIMES times. The clock
+is the browser's own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
@@ -36,6 +36,7 @@ from scripts.browser import chromium, open_page, seconds_to
 
 # The other browser's question: answered by the model, at length.
 LONG = "Please explain in detail what all the challenges in training such generative models are"
+A_VISIT = 10  # questions that one visitor asks, each in a new conversation
 QUESTIONS = (
     "Which troubles come up when one trains a GAN?",
     "How does a picture become a text?",
@@ -45,16 +46,26 @@ QUESTIONS = (
 )
 
 
-def to_sources(busy: Page, page: Page, questions: Sequence[str]) -> list[float]:
-    """Seconds of each question; the model is writing for `busy` when each is sent."""
+def to_sources(busy: Page, visit: Callable[[], Page], questions: Sequence[str]) -> list[float]:
+    """Seconds of each question; the model is writing for `busy` when each is sent.
+
+    A page that `visit` opens asks `A_VISIT` of them. `busy` begins a new conversation with each question: a long one
+    would take the cores for the drawing of it.
+    """
     seconds = []
-    for question in questions:
+    for place, question in enumerate(questions):
+        if place % A_VISIT == 0:
+            page = visit()
         if busy.locator('#now-answer [aria-busy="true"]').count() == 0:
+            if busy.locator("#now-answer .badge").count():
+                start_anew(busy)
             busy.locator("#question textarea").fill(LONG)
             busy.locator("#question textarea").press("Enter")
         busy.wait_for_function("document.querySelector('#now-answer .unchecked')?.textContent.trim()")
         seconds.append(seconds_to(page, "sources", question))
         start_anew(page)
+        if place % A_VISIT == A_VISIT - 1:
+            page.context.close()
     busy.keyboard.press("Escape")
     return seconds
 
@@ -122,10 +133,9 @@ def main() -> None:
             running(page_app(chatbot, settings), settings) as address,
             chromium() as browser,
         ):
-            page = open_page(browser, address)
             new = [question.text for question in draw(DEVELOPMENT, asked.times)]
-            sources = to_sources(open_page(browser, address), page, new)
-            words = to_words(page, islice(cycle(answered), asked.times), given)
+            sources = to_sources(open_page(browser, address), lambda: open_page(browser, address), new)
+            words = to_words(open_page(browser, address), islice(cycle(answered), asked.times), given)
     finally:
         chatbot.close()
     report = {
