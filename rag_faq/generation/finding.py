@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -130,9 +130,11 @@ class Finder:
         """
         asked = [(text, ranking)] if ranking else []
         if len(ranking) == 1 and query.coordinates(text):
-            second = self._another(text, hits, {ranking[0].hit.entry.id})
-            if second is not None and adds_words(text, ranking[0].hit.entry, second.hit.entry):
-                asked.append((text, (second,)))
+            first = ranking[0].hit.entry
+            others = [hit for hit in hits if hit.entry.id != first.id][:1]
+            second = self._surely(text, [hit for hit in others if adds_words(text, first, hit.entry)])
+            if second:
+                asked.append((text, second))
         return asked
 
     def _parts(
@@ -149,8 +151,7 @@ class Finder:
             text = " ".join(searched.parts[: place + 1]) if query.refers_back(part) else part
             ranking = self.gate.enough(self._judge(text, self._closer.search(text, _LOOK_AT)), strictness)
             if ranking and ranking[0].hit.entry.id in asked:
-                another = self._another(text, hits, asked.keys())
-                ranking = (another,) if another else ranking
+                ranking = self._surely(text, [hit for hit in hits if hit.entry.id not in asked][:1]) or ranking
             if not ranking:
                 left.append(part)
                 continue
@@ -165,11 +166,9 @@ class Finder:
             }
         return list(asked.values()), tuple(left) if asked else ()
 
-    def _another(self, text: str, hits: Sequence[Hit], taken: Collection[str]) -> Judged | None:
-        """The best of the hits but those `taken` (entry ids), if it next to surely answers `text`."""
-        free = [hit for hit in hits if hit.entry.id not in taken][:1]
-        judged = self._judge(text, free)
-        return judged[0] if judged and judged[0].probability >= _AS_WELL else None
+    def _surely(self, text: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
+        """Those of the hits that next to surely answer `text`."""
+        return tuple(judged for judged in self._judge(text, hits) if judged.probability >= _AS_WELL)
 
     def _shares(self, asked: Sequence[_Asked], most: int) -> tuple[Share, ...]:
         """Each question with its sources, `most` in all, numbered through. What is left without a source goes."""

@@ -22,7 +22,7 @@ from rag_faq.settings import Settings
 HEAD_S = 20.0  # for the head of a request to be there
 _READY_S = 60.0  # for an app that runs in the background; other work may go on beside it
 _MOST_CONNECTIONS = 800  # below the 1024 open files that a process usually may have
-# How long a busy thread may keep the interpreter to itself. Python's 5 ms would be waited for at each of the dozen steps
+# How long a busy thread may keep the interpreter to itself. Python's 5 ms would be waited for at each of many steps
 # between a click and its sources, while other answers are searched for and judged.
 _SWITCH_S = 0.0005
 _GRACE_S = 1  # short: an open page holds a connection for as long as it is open
