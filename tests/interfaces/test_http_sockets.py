@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 import time
 from contextlib import closing, suppress
@@ -38,6 +39,16 @@ def request(path: str, body: bytes, *more: str) -> bytes:
 
 
 ASKED = json.dumps({"question": QUESTION}).encode()
+
+
+def test_threads_take_turns_often_while_a_server_runs(tmp_path):
+    """Python's own 5 ms, many times over, is what a question would wait for behind those that are being judged."""
+    before = sys.getswitchinterval()
+    try:
+        with served(tmp_path):
+            assert sys.getswitchinterval() <= 0.001
+    finally:
+        sys.setswitchinterval(before)
 
 
 def read_until(connection: socket.socket, wanted: bytes) -> bytes:
