@@ -1,4 +1,4 @@
-"""Removing the source markers that a model writes by itself. The program numbers the sources, not the model."""
+"""Removing what a model writes of its sources by itself. The program numbers the sources, not the model."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         # "According to source 1, text" and "text, as stated in source 1."
         (rf"(?P<lead>^[ \t]*(?:[-*•]\s+)?|[.!?]\s+){_SAYS}\s+(?:{_NAMED}|\[\d{{1,3}}\])\s*,\s*", r"\g<lead>"),
         (rf"\s*,?\s*\b{_SAYS}\s+{_NAMED}(?=\s*[,.;!?)]|\s*$)", ""),
+        # "The text states that text": the reader sees no "text", and the [n] says where it stands.
+        (
+            r"(?P<lead>^[ \t]*(?:[-*•]\s+)?|[.!?]\s+)The\s+(?:FAQ\s+)?(?:text|passage)\s+(?:also\s+)?"
+            rf"{_REPORTS}\s+that\s+",
+            r"\g<lead>",
+        ),
         # In brackets: "(Source 2)", "(see sources 1 and 2)", "[Source 1]", "【1】".
         (rf"\s*[(\[【](?:{_SAYS}\s+)?{_NAMED}[)\]】]", ""),
         (r"\s*【[^】\n]{1,20}】", ""),
