@@ -90,6 +90,8 @@ class Finder:
         rewritten = time.perf_counter()
         text, hits = self._nearest(standalone)
         parts = query.parts(text)
+        if standalone != question and len(parts) != len(query.parts(question)):
+            parts = (text,)  # what was put in front of it was asked and answered before
         own = own_question(text, hits)
         if own is not None and len(query.parts(own.entry.question)) < len(parts):
             own = own_question(text, hits, nearly=False)  # of a question in parts it may be one part's

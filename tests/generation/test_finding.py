@@ -95,6 +95,17 @@ def test_a_part_that_refers_back_is_read_together_with_what_it_refers_to():
     assert told(found) == [("How do cats sleep?", [(1, 4)]), (joined, [(2, 1)])]
 
 
+def test_what_was_asked_before_is_no_part_of_a_follow_up():
+    """The model's rewriting is of no use here, so the question before is put in front of the follow-up."""
+    question, before = "What is it that cats eat?", (("user", "What do dogs eat?"), ("assistant", "Meat."))
+    joined = f"What do dogs eat? {question}"
+    searches = Searches({joined: (1, 2), "What do dogs eat?": (2,), question: (1,)})
+    finder = Finder(searches, searches, model({1: 0.9, 2: 0.9}), lambda h: h.entry.answer)
+    found = finder.settle(finder.search(question, before), 0.5, 3)
+    assert [share.question for share in found.shares] == [joined]
+    assert found.open_parts == ()
+
+
 SIDE_BY_SIDE = "What is there about fish and meat?"
 
 
