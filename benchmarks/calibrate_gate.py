@@ -51,11 +51,13 @@ class Row:
 
     def verdict(self, place: int) -> list[float]:
         """The features that the verdict on an entry rests on."""
-        return [self.score[place], self.score[0], gate.logit(self.yes[place]), self.likelihood[place]]
+        least = gate.default_calibration().unlikely
+        return [self.score[place], self.score[0], gate.logit(self.yes[place]), max(least, self.likelihood[place])]
 
     def doubt(self, place: int) -> list[float]:
         """Those that it rests on where the question is read elsewhere too; as if near where nothing is far."""
-        return [*self.verdict(place), self.likelihood[place] if self.elsewhere is None else self.elsewhere]
+        far = self.likelihood[place] if self.elsewhere is None else self.elsewhere
+        return [*self.verdict(place), max(gate.default_calibration().unlikely, far)]
 
 
 def main() -> None:

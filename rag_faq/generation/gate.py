@@ -71,6 +71,7 @@ class Calibration:
     typical: float  # likelihood of a question, for models that do not tell
     close: float  # log-odds behind the leading entry up to which an entry comes into question beside it
     doubtful: float
+    unlikely: float  # a likelihood below this counts as this in a verdict: what is gibberish everywhere tells nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def default_calibration() -> Calibration:
         order=_weights(table["order"], ORDER_FEATURES),
         verdict=_weights(table["verdict"], VERDICT_FEATURES),
         doubt=_weights(table["doubt"], DOUBT_FEATURES),
-        **{name: table[name] for name in ("far", "sure", "plain", "near", "typical", "close", "doubtful")},
+        **{name: table[name] for name in ("far", "sure", "plain", "near", "typical", "close", "doubtful", "unlikely")},
     )
 
 
@@ -200,8 +201,9 @@ class Gate:
     ) -> Judged:
         """The same with the verdict in which the model has a say."""
         yes = self.ask(question, item.hit)
-        features = (item.hit.score, first.score, logit(yes), item.likelihood)
+        least = self._calibration.unlikely
+        features = (item.hit.score, first.score, logit(yes), max(least, item.likelihood))
         odds = self._calibration.verdict.odds(features)
         if abs(odds) <= self._calibration.doubtful and (far := elsewhere()) is not None:
-            odds = self._calibration.doubt.odds((*features, far))
+            odds = self._calibration.doubt.odds((*features, max(least, far)))
         return replace(item, probability=sigmoid(odds), yes=yes)

@@ -23,6 +23,7 @@ SIMPLE = Calibration(
     typical=-3.0,
     close=1.0,
     doubtful=0.0,
+    unlikely=-9.0,
 )
 
 
@@ -105,6 +106,17 @@ def test_in_doubt_the_question_is_read_after_a_far_entry_too(yes, probability):
     (judged,) = gate(asked, calibration).judge("q", hits)
     assert judged.probability == pytest.approx(probability)
     assert len(asked.measured) == (2 if yes == 0.6 else 1)
+
+
+def test_what_is_unlikely_everywhere_is_forgiven_no_more_than_what_is_merely_unlikely():
+    """-12 and -30 both count as -9, after the entry and after the far one: gibberish wins nothing by being worse."""
+    calibration = replace(SIMPLE, verdict=Weights(0.0, (0.0, 0.0, 1.0, -0.1)), doubtful=1.0)
+    hits = (hit(1, 0.8), *(hit(number, 0.3) for number in range(2, 7)))
+    judged = [
+        gate(model(likely={1: worse, 6: worse - 1}, yes={1: 0.5}), calibration).judge("q", hits)[0].probability
+        for worse in (-12.0, -30.0)
+    ]
+    assert judged == [pytest.approx(0.5)] * 2  # -9 against -9
 
 
 def test_it_is_read_there_once_for_all_that_are_in_doubt():
