@@ -49,15 +49,16 @@ class Row:
         """The place of the entry that leads by these weights."""
         return int((self.order @ slopes).argmax())
 
-    def verdict(self, place: int) -> list[float]:
+    def verdict(self, place: int) -> tuple[float, ...]:
         """The features that the verdict on an entry rests on."""
-        least = gate.default_calibration().unlikely
-        return [self.score[place], self.score[0], gate.logit(self.yes[place]), max(least, self.likelihood[place])]
+        return gate.default_calibration().verdict_features(
+            self.score[place], self.score[0], self.yes[place], self.likelihood[place]
+        )
 
-    def doubt(self, place: int) -> list[float]:
+    def doubt(self, place: int) -> tuple[float, ...]:
         """Those that it rests on where the question is read elsewhere too; as if near where nothing is far."""
         far = self.likelihood[place] if self.elsewhere is None else self.elsewhere
-        return [*self.verdict(place), max(gate.default_calibration().unlikely, far)]
+        return gate.default_calibration().doubt_features(self.verdict(place), far)
 
 
 def main() -> None:

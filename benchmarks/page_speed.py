@@ -53,21 +53,25 @@ def to_sources(busy: Page, visit: Callable[[], Page], questions: Sequence[str]) 
     would take the cores for the drawing of it.
     """
     seconds = []
-    for place, question in enumerate(questions):
-        if place % A_VISIT == 0:
-            page = visit()
-        if busy.locator('#now-answer [aria-busy="true"]').count() == 0:
-            if busy.locator("#now-answer .badge").count():
-                start_anew(busy)
-            busy.locator("#question textarea").fill(LONG)
-            busy.locator("#question textarea").press("Enter")
-        busy.wait_for_function("document.querySelector('#now-answer .unchecked')?.textContent.trim()")
-        seconds.append(seconds_to(page, "sources", question))
-        start_anew(page)
-        if place % A_VISIT == A_VISIT - 1:
-            page.context.close()
+    for begin in range(0, len(questions), A_VISIT):
+        page = visit()
+        for question in questions[begin : begin + A_VISIT]:
+            keep_busy(busy)
+            seconds.append(seconds_to(page, "sources", question))
+            start_anew(page)
+        page.context.close()
     busy.keyboard.press("Escape")
     return seconds
+
+
+def keep_busy(page: Page) -> None:
+    """Have the model write a long answer for this page, if it does not already; in a new conversation."""
+    if page.locator('#now-answer [aria-busy="true"]').count() == 0:
+        if page.locator("#now-answer .badge").count():
+            start_anew(page)
+        page.locator("#question textarea").fill(LONG)
+        page.locator("#question textarea").press("Enter")
+    page.wait_for_function("document.querySelector('#now-answer .unchecked')?.textContent.trim()")
 
 
 def to_words(page: Page, questions: Iterable[str], given: Sequence[float]) -> list[tuple[float, float]]:

@@ -12,14 +12,13 @@ from collections.abc import Generator as Steps
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 
-from rag_faq.composing import check, joined, write
+from rag_faq.composing import as_it_stands, check, joined, write
 from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation import replies
-from rag_faq.generation.finding import Finder, Found
+from rag_faq.generation.finding import Finder, Found, Share
 from rag_faq.generation.gate import Gate, less_likely
 from rag_faq.generation.generator import Generator
 from rag_faq.generation.orders import without_orders
-from rag_faq.generation.verbatim import verbatim_text
 from rag_faq.grounding.attribute import Grounded
 from rag_faq.grounding.verify import Verifier
 from rag_faq.preparing import Preparation
@@ -242,15 +241,18 @@ class FaqChatbot:
     def _covered(self, found: Found) -> Found:
         """Without the shares that are not probable enough, once names are counted in that none of the sources has."""
         foreign = self._foreign(found.searched, found.sources)
-        shares = []
-        for share in found.shares:
-            if foreign or self._foreign(share.question, share.sources):
-                share = replace(share, probability=less_likely(share.probability, _FOREIGN))
-            shares.append(share)
+        several = len(found.shares) > 1  # one share has the sources, and no names but those, of the whole
         least = max(self.options.strictness, _PARTLY if found.open_parts else 0.0)
-        enough = tuple(share for share in shares if share.probability >= least)
-        left = tuple(share.question for share in shares if share not in enough) if enough else ()
-        return replace(found, shares=enough, open_parts=(*found.open_parts, *left))
+        enough: list[Share] = []
+        left: list[str] = []
+        for share in found.shares:
+            if foreign or (several and self._foreign(share.question, share.sources)):
+                share = replace(share, probability=less_likely(share.probability, _FOREIGN))
+            if share.probability >= least:
+                enough.append(share)
+            else:
+                left.append(share.question)
+        return replace(found, shares=tuple(enough), open_parts=(*found.open_parts, *(left if enough else ())))
 
     def _foreign(self, question: str, sources: Sequence[Source]) -> bool:
         """Whether the question has a name or number that none of the sources has."""
@@ -260,8 +262,7 @@ class FaqChatbot:
         """The first source of each share as it stands in the document."""
         firsts = tuple(replace(share.sources[0], number=n) for n, share in enumerate(found.shares, start=1))
         shares = tuple(replace(share, sources=(first,)) for share, first in zip(found.shares, firsts, strict=True))
-        texts = [verbatim_text(first) for first in firsts]
-        grounded = joined([Grounded(text, (citation,), ()) for text, citation in texts])
+        grounded = joined([as_it_stands(first) for first in firsts])
         return self._answer(question, replace(found, shares=shares), "verbatim", grounded, note)
 
     def _not_in_faq(self, question: str, found: Found) -> Answer:

@@ -22,7 +22,7 @@ from rag_faq.grounding.attribute import Grounded, ground
 from rag_faq.grounding.passages import with_passage
 from rag_faq.grounding.stand_in import stands_in
 from rag_faq.grounding.verify import Asked, Verifier
-from rag_faq.records import TextDelta, Timings
+from rag_faq.records import Source, TextDelta, Timings
 
 _BETWEEN = "\n\n"  # the answers to two parts
 
@@ -53,10 +53,7 @@ def write(
     `start` is when the question came, by the performance counter. Raises what the generator raises.
     """
     texts: list[str] = []
-    stopped = False
     for share in shares:
-        if stopped:
-            break
         if texts:
             yield TextDelta(_BETWEEN)
         written: list[str] = []
@@ -72,7 +69,6 @@ def write(
             generation.close()
         stats = generation.stats
         texts.append("".join(written))
-        stopped = stats.finish == "cancelled"
         timings = replace(
             timings,
             queue_s=timings.queue_s + stats.queue_s,
@@ -80,7 +76,9 @@ def write(
             cached_tokens=timings.cached_tokens + stats.cached_tokens,
             new_tokens=timings.new_tokens + stats.new_tokens,
         )
-    return Draft(tuple(texts), timings, stopped)
+        if stats.finish == "cancelled":
+            return Draft(tuple(texts), timings, stopped=True)
+    return Draft(tuple(texts), timings, stopped=False)
 
 
 def check(draft: Draft, shares: Sequence[Share], verifier: Verifier) -> Composed:
@@ -96,13 +94,18 @@ def check(draft: Draft, shares: Sequence[Share], verifier: Verifier) -> Composed
         written = written or bool(grounded.citations)
         if not grounded.citations:
             if _stands_in(text, share, grounded, verifier, draft.stopped):
-                own, citation = verbatim_text(share.sources[0])
-                grounded = replace(grounded, text=own, citations=(citation,))
+                grounded = replace(as_it_stands(share.sources[0]), unsupported=grounded.unsupported)
             else:
                 grounded = replace(grounded, text="")
                 open_parts.append(share.question)
         left.append(grounded)
     return Composed(joined(left), written, tuple(open_parts))
+
+
+def as_it_stands(source: Source) -> Grounded:
+    """The source's own text as an answer."""
+    text, citation = verbatim_text(source)
+    return Grounded(text, (citation,), ())
 
 
 def joined(answers: Sequence[Grounded]) -> Grounded:

@@ -80,7 +80,8 @@ def _to_wal(connection: sqlite3.Connection) -> None:
                 connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the higher bits say with what
+            if not busy or time.monotonic() > end:
                 raise
         time.sleep(0.01)
 

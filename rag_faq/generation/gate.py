@@ -73,6 +73,14 @@ class Calibration:
     doubtful: float
     unlikely: float  # a likelihood below this counts as this in a verdict: what is gibberish everywhere tells nothing
 
+    def verdict_features(self, hit: float, first: float, yes: float, likelihood: float) -> tuple[float, ...]:
+        """The values of VERDICT_FEATURES: of the scores of an entry and of the first one, and what the model says."""
+        return (hit, first, logit(yes), max(self.unlikely, likelihood))
+
+    def doubt_features(self, verdict: Sequence[float], elsewhere: float) -> tuple[float, ...]:
+        """The values of DOUBT_FEATURES: those of the verdict, and the likelihood elsewhere."""
+        return (*verdict, max(self.unlikely, elsewhere))
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -201,9 +209,9 @@ class Gate:
     ) -> Judged:
         """The same with the verdict in which the model has a say."""
         yes = self.ask(question, item.hit)
-        least = self._calibration.unlikely
-        features = (item.hit.score, first.score, logit(yes), max(least, item.likelihood))
-        odds = self._calibration.verdict.odds(features)
-        if abs(odds) <= self._calibration.doubtful and (far := elsewhere()) is not None:
-            odds = self._calibration.doubt.odds((*features, max(least, far)))
+        calibration = self._calibration
+        features = calibration.verdict_features(item.hit.score, first.score, yes, item.likelihood)
+        odds = calibration.verdict.odds(features)
+        if abs(odds) <= calibration.doubtful and (far := elsewhere()) is not None:
+            odds = calibration.doubt.odds(calibration.doubt_features(features, far))
         return replace(item, probability=sigmoid(odds), yes=yes)

@@ -32,9 +32,9 @@ def strays(body: str, support: tuple[Source, Support], before: tuple[Source, Sup
     if before is None:
         names = {token.stem for token in tokens(named) if token.kind == "name"}
         return bool(names) and not names & {token.stem for token in tokens(_text(source, line))}
-    if before[0].number != source.number or _list_line(*before) == line:
-        return before[0].number != source.number
-    return not content_stems(named) & content_stems(_head(_text(source, line)))
+    if before[0].number != source.number:
+        return True
+    return _list_line(*before) != line and not content_stems(named) & content_stems(_head(_text(source, line)))
 
 
 def _list_line(source: Source, support: Support) -> Span | None:
