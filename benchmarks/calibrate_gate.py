@@ -49,16 +49,15 @@ class Row:
         """The place of the entry that leads by these weights."""
         return int((self.order @ slopes).argmax())
 
-    def verdict(self, place: int) -> tuple[float, ...]:
+    def verdict(self, place: int) -> list[float]:
         """The features that the verdict on an entry rests on."""
-        return gate.default_calibration().verdict_features(
-            self.score[place], self.score[0], self.yes[place], self.likelihood[place]
-        )
+        values = self.score[place], self.score[0], self.yes[place], self.likelihood[place]
+        return list(gate.default_calibration().verdict_features(*values))
 
-    def doubt(self, place: int) -> tuple[float, ...]:
+    def doubt(self, place: int) -> list[float]:
         """Those that it rests on where the question is read elsewhere too; as if near where nothing is far."""
         far = self.likelihood[place] if self.elsewhere is None else self.elsewhere
-        return gate.default_calibration().doubt_features(self.verdict(place), far)
+        return list(gate.default_calibration().doubt_features(self.verdict(place), far))
 
 
 def main() -> None:

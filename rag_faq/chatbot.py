@@ -235,6 +235,7 @@ class FaqChatbot:
         if composed.written:
             return self._answer(question, found, "grounded", composed.grounded, note)
         if composed.grounded.citations:
+            found = found.with_sources(citation.number for citation in composed.grounded.citations)
             return self._answer(question, found, "verbatim", composed.grounded, note or replies.NOTHING_HELD)
         return replace(self._not_in_faq(question, found), unsupported=composed.grounded.unsupported)
 

@@ -91,6 +91,15 @@ def test_an_answer_of_which_nothing_holds_gives_way_to_the_faqs_own_text(tmp_pat
     assert [u.text for u in answer.unsupported] == ["Dogs eat fish and drink water."]
 
 
+def test_the_faqs_own_text_in_its_place_comes_with_its_own_source_alone(tmp_path):
+    model = ScriptedGenerator("Dogs drink chicken steel in cage.", choices=yes)
+    events = list(pet_chatbot(tmp_path, model).stream("Is sleep good for cats?"))
+    assert [source.entry.number for source in events[1].sources] == [1, 2]  # what the model wrote from
+    answer = events[-1]
+    assert (answer.outcome, answer.note) == ("verbatim", replies.NOTHING_HELD)
+    assert [source.entry.number for source in answer.sources] == [1]
+
+
 def test_a_name_that_no_source_has_makes_an_answer_less_likely(tmp_path):
     """The evidence is 0.98 for both questions; the name takes it to 0.87."""
     chatbot = pet_chatbot(

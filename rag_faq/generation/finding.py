@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -65,6 +65,12 @@ class Found:
         """Those of all shares, each once, in the order of their numbers."""
         numbered = {source.number: source for share in self.shares for source in share.sources}
         return tuple(numbered[number] for number in sorted(numbered))
+
+    def with_sources(self, numbers: Iterable[int]) -> Found:
+        """The same with no other sources than those of these numbers."""
+        kept = frozenset(numbers)
+        shares = (replace(s, sources=tuple(one for one in s.sources if one.number in kept)) for s in self.shares)
+        return replace(self, shares=tuple(shares))
 
 
 class Finder:
