@@ -57,6 +57,17 @@ def test_each_cited_sentence_is_marked_and_each_number_leads_to_its_source() -> 
     assert "Checked against the FAQ" in html
 
 
+def test_the_number_behind_a_passage_in_quotation_marks_leads_to_its_source_too() -> None:
+    answer = replace(
+        ANSWER, text='The FAQ writes: "Cats eat fish." [1]', citations=(replace(ANSWER.citations[0], start=17, end=31),)
+    )
+    html = turns.answer("t1", Turn(answer), TEXTS)
+    assert (
+        'The FAQ writes: "<span class="said" id="t1-c1" data-for="t1-c1">Cats eat fish.</span>"'
+        '&#8288;<a class="cite" href="#t1-s1" data-cite="t1-c1">[1]<span class="unseen">'
+    ) in html.replace("&quot;", '"')
+
+
 def test_a_number_in_brackets_that_is_no_citation_stays_text() -> None:
     answer = replace(
         ANSWER, text="See [7]. Cats eat fish. [1]", citations=(replace(ANSWER.citations[0], start=9, end=23),)

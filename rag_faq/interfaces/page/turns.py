@@ -12,7 +12,7 @@ from rag_faq.interfaces.page.sources import source_cards
 from rag_faq.interfaces.page.texts import Texts
 from rag_faq.records import Answer, Related, Source
 
-_MARKERS = re.compile(r"[ \t]*((?:\[\d+\])+)")
+_MARKERS = re.compile(r'"?(?P<numbers>[ \t]*(?:\[\d+\])+)')  # behind a sentence, or a passage in quotation marks
 _JOINER = "&#8288;"
 _BULLET = re.compile(r"^[ \t]*[-*+•][ \t]+(.+?)[ \t]*$", re.MULTILINE)
 
@@ -100,7 +100,7 @@ def _cited(name: str, given: Answer, texts: Texts) -> str:
         markers = _MARKERS.match(given.text, end)
         links = "".join(_link(name, i, given, texts) for i in indices)
         if markers:
-            inserts.append(Insert(markers.start(), markers.end(), links))
+            inserts.append(Insert(markers.start("numbers"), markers.end("numbers"), links))
     return render(given.text, spans, inserts, css="said", anchors=True)
 
 
