@@ -36,6 +36,9 @@ from scripts.browser import chromium, open_page, seconds_to
 
 # The other browser's question: answered by the model, at length.
 LONG = "Please explain in detail what all the challenges in training such generative models are"
+_WRITES_OR_ENDED = """(answer => answer.querySelector(".unchecked")?.textContent.trim()
+    || answer.querySelector(".badge"))(
+    document.querySelector("#now-answer"))"""
 A_VISIT = 10  # questions that one visitor asks, each in a new conversation
 QUESTIONS = (
     "Which troubles come up when one trains a GAN?",
@@ -65,13 +68,20 @@ def to_sources(busy: Page, visit: Callable[[], Page], questions: Sequence[str]) 
 
 
 def keep_busy(page: Page) -> None:
-    """Have the model write a long answer for this page, if it does not already; in a new conversation."""
-    if page.locator('#now-answer [aria-busy="true"]').count() == 0:
-        if page.locator("#now-answer .badge").count():
-            start_anew(page)
-        page.locator("#question textarea").fill(LONG)
-        page.locator("#question textarea").press("Enter")
-    page.wait_for_function("document.querySelector('#now-answer .unchecked')?.textContent.trim()")
+    """Have the model write a long answer for this page, if it does not already; in a new conversation.
+
+    An answer may end between two looks at it: then the next is asked for.
+    """
+    answer = page.locator("#now-answer")
+    while True:
+        if answer.locator('[aria-busy="true"]').count() == 0:
+            if answer.locator(".badge").count():
+                start_anew(page)
+            page.locator("#question textarea").fill(LONG)
+            page.locator("#question textarea").press("Enter")
+        page.wait_for_function(_WRITES_OR_ENDED)
+        if answer.locator(".unchecked").count():
+            return
 
 
 def to_words(page: Page, questions: Iterable[str], given: Sequence[float]) -> list[tuple[float, float]]:
