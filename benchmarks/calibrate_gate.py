@@ -49,10 +49,14 @@ class Row:
         """The place of the entry that leads by these weights."""
         return int((self.order @ slopes).argmax())
 
+    def read(self, place: int) -> list[float]:
+        """The features of the verdict on an entry after which the question was read."""
+        calibration = gate.default_calibration()
+        return list(calibration.read_features(self.score[place], self.score[0], self.likelihood[place]))
+
     def verdict(self, place: int) -> list[float]:
-        """The features that the verdict on an entry rests on."""
-        values = self.score[place], self.score[0], self.yes[place], self.likelihood[place]
-        return list(gate.default_calibration().verdict_features(*values))
+        """Those where the model is asked for its "yes" too."""
+        return list(gate.default_calibration().verdict_features(self.read(place), self.yes[place]))
 
     def doubt(self, place: int) -> list[float]:
         """Those that it rests on where the question is read elsewhere too; as if near where nothing is far."""
@@ -116,11 +120,13 @@ def calibrate(rows: Sequence[Row], false_refusals: float) -> str:
 
     tables = [_table("order", None, gate.ORDER_FEATURES, slopes)]
     scores = np.array([[row.score[0]] for row in rows])
+    reads = np.array([row.read(place) for row, place in zip(rows, leading, strict=True)])
     verdicts = np.array([row.verdict(place) for row, place in zip(rows, leading, strict=True)])
     doubts = np.array([row.doubt(place) for row, place in zip(rows, leading, strict=True)])
     found: dict[str, Floats] = {}
     for title, names, features, places in (
         ("search", gate.SEARCH_FEATURES, scores, seen),
+        ("read", gate.READ_FEATURES, reads, leading),
         ("verdict", gate.VERDICT_FEATURES, verdicts, leading),
         ("doubt", gate.DOUBT_FEATURES, doubts, leading),
     ):
@@ -135,12 +141,14 @@ def calibrate(rows: Sequence[Row], false_refusals: float) -> str:
         )
         intercept, weights = fit(features, right)
         tables.append(_table(title, intercept - threshold, names, weights))
-    read_again = abs(found["verdict"]) <= gate.default_calibration().doubtful
-    both = np.where(read_again, found["doubt"], found["verdict"])
+    calibration = gate.default_calibration()
+    asked = found["read"] < calibration.clear
+    doubtful = asked & (abs(found["verdict"]) <= calibration.doubtful)
+    odds = np.select([doubtful, asked], [found["doubt"], found["verdict"]], found["read"])
     print(
-        f"# verdict, and doubt for the {read_again.mean():.2f} that are doubtful: area under ROC "
-        f"{auroc(both, answerable):.3f} for answerable; {(both[~answerable] < 0).mean():.3f} refused, "
-        f"{(both[answerable] < 0).mean():.3f} falsely"
+        f"# together: yes asked for {asked[answerable].mean():.2f} of the answerable questions, which are read elsewhere "
+        f"too for {doubtful[answerable].mean():.2f}: area under ROC {auroc(odds, answerable):.3f} for answerable; "
+        f"{(odds[~answerable] < 0).mean():.3f} refused, {(odds[answerable] < 0).mean():.3f} falsely"
     )
     head = Path(gate.__file__).with_name("gate.toml").read_text(encoding="utf-8").split("\n[", 1)[0].rstrip()
     return "\n\n".join([head, *tables]) + "\n"

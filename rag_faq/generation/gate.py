@@ -7,13 +7,13 @@ tokens of work.
 1. Order. How likely does the model find the question, once it has read the entry? That is the query likelihood of
    Sachan et al., "Improving Passage Retrieval with Zero-Shot Question Generation" (EMNLP 2022). Reading the question is
    needed in any case, and what was read serves the next two steps. It is weighed with the score of the search.
-2. Verdict. The model's own probability of "yes", when it is asked whether the leading entry's text holds the answer, is
-   weighed with the search's scores, and with the likelihood of the question: one that is put in the FAQ's kind of words
-   and still scores low is not in the FAQ, while one in unlikely words may be.
+2. Verdict. The search's scores are weighed with the likelihood of the question: one that is put in the FAQ's kind of
+   words and still scores low is not in the FAQ, while one in unlikely words may be. Where that is not clearly for the
+   entry, so is the model's own probability of "yes", when it is asked whether the entry's text holds the answer.
 3. Doubt. Where that comes out neither way, the question is also read after an entry that is far from it: if that makes
    it about as likely, the leading entry has little to do with it, however near it is.
 
-Where the search leaves no doubt, the model is not asked. Where the model tells no likelihood, as behind a server, its
+Where the search leaves no doubt, the model reads nothing. Where the model tells no likelihood, as behind a server, its
 "yes" about the first few entries decides on the order too.
 
 The weights are general (no feature looks at what the words are). `benchmarks/calibrate_gate.py` fits them.
@@ -37,11 +37,13 @@ from rag_faq.records import Hit
 # More of the search's figures (cosine, margin, coverage of words) gave no better separation: see docs/evaluation.md.
 SEARCH_FEATURES = ("score",)
 ORDER_FEATURES = ("score", "likelihood")
-VERDICT_FEATURES = ("score", "first", "yes", "likelihood")
+READ_FEATURES = ("score", "first", "likelihood")
+VERDICT_FEATURES = (*READ_FEATURES, "yes")
 DOUBT_FEATURES = (*VERDICT_FEATURES, "elsewhere")
 LOOK_AT = 5  # entries that are put in order
 MOST_ASKED = 3  # of which the model is asked for its "yes"
 YES_NO = ("yes", "no")
+_BOUNDS = ("far", "sure", "plain", "clear", "near", "typical", "close", "doubtful", "unlikely")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +64,26 @@ class Calibration:
 
     search: Weights  # over SEARCH_FEATURES: the probability where the model is not asked
     order: Weights  # over ORDER_FEATURES: differences between entries are log-odds of being the right one
-    verdict: Weights  # over VERDICT_FEATURES: the probability where it is asked
+    read: Weights  # over READ_FEATURES: the probability where the model has but read the question
+    verdict: Weights  # over VERDICT_FEATURES: … where it is asked for its "yes" too
     doubt: Weights  # over DOUBT_FEATURES: … where the verdict's log-odds are no more than `doubtful`, either way
     far: float  # where the search's probability of the first is no more than this, the model is asked nothing
     sure: float  # … and where it is this and more, neither
-    plain: float  # with this probability by the search, an entry needs no verdict
+    plain: float  # with this probability by the search, an entry that nothing else comes near needs no verdict
+    clear: float  # with these log-odds once the question was read, an entry needs no "yes"
     near: float  # entries with at least this share of the first one's score are put in order
     typical: float  # likelihood of a question, for models that do not tell
     close: float  # log-odds behind the leading entry up to which an entry comes into question beside it
     doubtful: float
     unlikely: float  # a likelihood below this counts as this in a verdict: what is gibberish everywhere tells nothing
 
-    def verdict_features(self, hit: float, first: float, yes: float, likelihood: float) -> tuple[float, ...]:
-        """The values of VERDICT_FEATURES: of the scores of an entry and of the first one, and what the model says."""
-        return (hit, first, logit(yes), max(self.unlikely, likelihood))
+    def read_features(self, hit: float, first: float, likelihood: float) -> tuple[float, ...]:
+        """The values of READ_FEATURES: of the scores of an entry and of the first one, and the question's likelihood."""
+        return (hit, first, max(self.unlikely, likelihood))
+
+    def verdict_features(self, read: Sequence[float], yes: float) -> tuple[float, ...]:
+        """The values of VERDICT_FEATURES: those of READ_FEATURES, and the model's "yes"."""
+        return (*read, logit(yes))
 
     def doubt_features(self, verdict: Sequence[float], elsewhere: float) -> tuple[float, ...]:
         """The values of DOUBT_FEATURES: those of the verdict, and the likelihood elsewhere."""
@@ -116,9 +124,10 @@ def default_calibration() -> Calibration:
     return Calibration(
         search=_weights(table["search"], SEARCH_FEATURES),
         order=_weights(table["order"], ORDER_FEATURES),
+        read=_weights(table["read"], READ_FEATURES),
         verdict=_weights(table["verdict"], VERDICT_FEATURES),
         doubt=_weights(table["doubt"], DOUBT_FEATURES),
-        **{name: table[name] for name in ("far", "sure", "plain", "near", "typical", "close", "doubtful", "unlikely")},
+        **{name: table[name] for name in _BOUNDS},
     )
 
 
@@ -154,8 +163,8 @@ class Gate:
         ordered = self._ordered(near, likelihoods)
         elsewhere = cache(lambda: self.elsewhere(question, hits))
         return tuple(
-            self._asked(question, item, hits[0], elsewhere)
-            if place < MOST_ASKED and item.behind <= calibration.close and item.probability < calibration.plain
+            self._verdict(question, item, hits[0], elsewhere)
+            if place < MOST_ASKED and item.behind <= calibration.close
             else item
             for place, item in enumerate(ordered)
         )
@@ -204,13 +213,22 @@ class Gate:
         behind = [replace(item, behind=logit(best) - logit(item.probability)) for item in judged]
         return tuple(sorted(behind, key=lambda item: item.behind))
 
+    def _verdict(self, question: str, item: Judged, first: Hit, elsewhere: Callable[[], float | None]) -> Judged:
+        """The same with the probability that it answers, once the question was read after it."""
+        calibration = self._calibration
+        odds = calibration.read.odds(calibration.read_features(item.hit.score, first.score, item.likelihood))
+        if odds >= calibration.clear:
+            return replace(item, probability=sigmoid(odds))
+        return self._asked(question, item, first, elsewhere)
+
     def _asked(
         self, question: str, item: Judged, first: Hit, elsewhere: Callable[[], float | None] = lambda: None
     ) -> Judged:
         """The same with the verdict in which the model has a say."""
         yes = self.ask(question, item.hit)
         calibration = self._calibration
-        features = calibration.verdict_features(item.hit.score, first.score, yes, item.likelihood)
+        read = calibration.read_features(item.hit.score, first.score, item.likelihood)
+        features = calibration.verdict_features(read, yes)
         odds = calibration.verdict.odds(features)
         if abs(odds) <= calibration.doubtful and (far := elsewhere()) is not None:
             odds = calibration.doubt.odds(calibration.doubt_features(features, far))

@@ -20,7 +20,8 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 def own_question(question: str, hits: Sequence[Hit], *, nearly: bool = True) -> Hit | None:
     """The entry whose own question this is, or, with `nearly`, all but is; None when it is none's.
 
-    The same content words decide; else the nearest of next to the same meaning. Negations and numbers must agree.
+    The same content words decide; else next to the same meaning, of the entry that the whole search puts first: where
+    it puts another first, words of the question tell them apart. Negations and numbers must agree.
     """
     terms = set(analyse(question))
     alike = [hit for hit in hits if _signs(question) == _signs(hit.entry.question)]
@@ -29,8 +30,8 @@ def own_question(question: str, hits: Sequence[Hit], *, nearly: bool = True) -> 
             return hit
     if not nearly:
         return None
-    near = [hit for hit in alike if hit.chunk.kind == "question" and hit.cosine >= _SAME]
-    return max(near, key=lambda hit: hit.cosine, default=None)
+    near = (hit for hit in alike[:1] if hit is hits[0] and hit.chunk.kind == "question" and hit.cosine >= _SAME)
+    return next(near, None)
 
 
 def verbatim_text(source: Source) -> tuple[str, Citation]:

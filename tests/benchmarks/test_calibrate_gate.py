@@ -42,7 +42,8 @@ def test_the_verdict_looks_at_the_leading_entry():
     one = row(1, [False, True], [0.6, 0.5], [-3.0, -1.0], [0.2, 0.8])
     assert one.leading(np.array([1.0, 1.0])) == 1
     assert one.leading(np.array([100.0, 1.0])) == 0
-    assert one.verdict(1) == [0.5, 0.6, pytest.approx(logit(0.8)), -1.0]
+    assert one.read(1) == [0.5, 0.6, -1.0]
+    assert one.verdict(1) == [0.5, 0.6, -1.0, pytest.approx(logit(0.8))]
 
 
 def test_the_table_has_every_weight_and_puts_the_chosen_share_of_answerable_questions_below_one_half(capsys):

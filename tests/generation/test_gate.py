@@ -10,15 +10,18 @@ from rag_faq.generation.gate import Calibration, Gate, Weights, default_calibrat
 from rag_faq.records import Chunk, FaqEntry, Hit
 from rag_faq.testing import ScriptedGenerator
 
-# By the search: odds = 2 * score - 1. In order by 10 * score + likelihood. The verdict: the odds of yes alone.
+# By the search: odds = 2 * score - 1. In order by 10 * score + likelihood. Read: odds = 10 * score - 10, of which 2 are
+# clear. The verdict: the odds of yes alone.
 SIMPLE = Calibration(
     search=Weights(-1.0, (2.0,)),
     order=Weights(0.0, (10.0, 1.0)),
-    verdict=Weights(0.0, (0.0, 0.0, 1.0, 0.0)),
-    doubt=Weights(0.0, (0.0, 0.0, 0.0, 1.0, -1.0)),
+    read=Weights(-10.0, (10.0, 0.0, 0.0)),
+    verdict=Weights(0.0, (0.0, 0.0, 0.0, 1.0)),
+    doubt=Weights(0.0, (0.0, 0.0, 1.0, 0.0, -1.0)),
     far=0.3,
     sure=0.95,
     plain=0.8,
+    clear=2.0,
     near=0.5,
     typical=-3.0,
     close=1.0,
@@ -86,7 +89,7 @@ def test_about_three_at_most():
 @pytest.mark.parametrize(("likely", "odds"), [({1: -5.0}, 2 * 5.0), (None, 2 * 3.0)])
 def test_an_unlikely_question_is_forgiven_more(likely, odds):
     """The verdict's odds are those of yes and -2 times the likelihood; -3 is typical where the model does not tell."""
-    calibration = replace(SIMPLE, verdict=Weights(0.0, (0.0, 0.0, 1.0, -2.0)))
+    calibration = replace(SIMPLE, verdict=Weights(0.0, (0.0, 0.0, -2.0, 1.0)))
     (judged,) = gate(model(likely=likely, yes={1: 0.5}), calibration).judge("q", (hit(1, 0.8), hit(2, 0.3)))
     assert judged.probability == pytest.approx(sigmoid(odds))
 
@@ -110,7 +113,7 @@ def test_in_doubt_the_question_is_read_after_a_far_entry_too(yes, probability):
 
 def test_what_is_unlikely_everywhere_is_forgiven_no_more_than_what_is_merely_unlikely():
     """-12 and -30 both count as -9, after the entry and after the far one: gibberish wins nothing by being worse."""
-    calibration = replace(SIMPLE, verdict=Weights(0.0, (0.0, 0.0, 1.0, -0.1)), doubtful=1.0)
+    calibration = replace(SIMPLE, verdict=Weights(0.0, (0.0, 0.0, -0.1, 1.0)), doubtful=1.0)
     hits = (hit(1, 0.8), *(hit(number, 0.3) for number in range(2, 7)))
     judged = [
         gate(model(likely={1: worse, 6: worse - 1}, yes={1: 0.5}), calibration).judge("q", hits)[0].probability
@@ -156,11 +159,19 @@ def test_where_the_search_is_sure_the_model_is_spared(score):
     assert (asked.asked, asked.measured) == ([], [])
 
 
-def test_an_entry_that_is_plain_by_the_search_is_put_in_order_and_needs_no_verdict():
+def test_what_is_clear_once_the_question_was_read_needs_no_yes():
+    """Read: log-odds of 10 * 1.25 - 10 = 2.5 for entry 2, which is clear, and of 3 for entry 1, which lies behind."""
     asked = model(likely={1: -9.0, 2: -1.0}, yes={})
-    judged = gate(asked).judge("q", (hit(1, 1.4), hit(2, 1.3)))
+    judged = gate(asked).judge("q", (hit(1, 1.3), hit(2, 1.25)))
     assert told(judged) == [(2, None), (1, None)]
-    assert judged[0].probability == pytest.approx(sigmoid(1.6))  # more than 0.8
+    assert judged[0].probability == pytest.approx(sigmoid(2.5))
+
+
+def test_what_is_clear_is_read_nowhere_else():
+    asked = model(likely={1: -1.0, 6: -3.0}, yes={})
+    hits = (hit(1, 1.25), *(hit(number, 0.9) for number in range(2, 7)))
+    gate(asked, replace(SIMPLE, doubtful=9.0, near=0.8, plain=1.0)).judge("q", hits)
+    assert len(asked.measured) == 1
 
 
 def test_no_hits_no_verdicts():
@@ -185,5 +196,7 @@ def test_logit_and_sigmoid_undo_each_other(p):
 def test_the_packages_own_weights_read_well():
     calibration = default_calibration()
     assert (len(calibration.search.weights), len(calibration.order.weights)) == (1, 2)
+    assert len(calibration.read.weights) == 3
     assert (len(calibration.verdict.weights), len(calibration.doubt.weights)) == (4, 5)
     assert 0 <= calibration.far < calibration.plain < calibration.sure <= 1
+    assert calibration.clear > calibration.doubtful
