@@ -78,7 +78,7 @@ class Calibration:
     unlikely: float  # a likelihood below this counts as this in a verdict: what is gibberish everywhere tells nothing
 
     def read_features(self, hit: float, first: float, likelihood: float) -> tuple[float, ...]:
-        """The values of READ_FEATURES: of the scores of an entry and of the first one, and the question's likelihood."""
+        """The values of READ_FEATURES, from the scores of an entry and of the first one, and the likelihood."""
         return (hit, first, max(self.unlikely, likelihood))
 
     def verdict_features(self, read: Sequence[float], yes: float) -> tuple[float, ...]:

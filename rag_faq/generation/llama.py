@@ -291,7 +291,8 @@ def model_params(api: Any, layout: Layout) -> Any:
     """llama.cpp's parameters for loading a model in this way."""
     params = api.llama_model_default_params()
     params.n_gpu_layers = layout.gpu_layers
-    params.load_mode = api.LLAMA_LOAD_MODE_MMAP
+    # Weights that are arranged anew are a copy: a mapped file would stay in memory beside them.
+    params.load_mode = api.LLAMA_LOAD_MODE_NONE if layout.repack else api.LLAMA_LOAD_MODE_MMAP
     params.use_extra_bufts = layout.repack
     return params
 
