@@ -147,8 +147,8 @@ def calibrate(rows: Sequence[Row], false_refusals: float) -> str:
     odds = np.select([doubtful, asked], [found["doubt"], found["verdict"]], found["read"])
     print(
         f"# together: yes asked for {asked[answerable].mean():.2f} of the answerable questions, "
-        f"{doubtful[answerable].mean():.2f} are read elsewhere too: area under ROC {auroc(odds, answerable):.3f} for answerable; "
-        f"{(odds[~answerable] < 0).mean():.3f} refused, {(odds[answerable] < 0).mean():.3f} falsely"
+        f"{doubtful[answerable].mean():.2f} are read elsewhere too: area under ROC {auroc(odds, answerable):.3f} "
+        f"for answerable; {(odds[~answerable] < 0).mean():.3f} refused, {(odds[answerable] < 0).mean():.3f} falsely"
     )
     head = Path(gate.__file__).with_name("gate.toml").read_text(encoding="utf-8").split("\n[", 1)[0].rstrip()
     return "\n\n".join([head, *tables]) + "\n"

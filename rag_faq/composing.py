@@ -19,7 +19,7 @@ from rag_faq.generation.prompt import answer_prompt
 from rag_faq.generation.verbatim import verbatim_text
 from rag_faq.generation.voice import as_author, speaks_as_author
 from rag_faq.grounding.attribute import Grounded, ground
-from rag_faq.grounding.passages import with_passage
+from rag_faq.grounding.passages import with_passages
 from rag_faq.grounding.stand_in import stands_in
 from rag_faq.grounding.verify import Asked, Verifier
 from rag_faq.records import Source, TextDelta, Timings
@@ -128,7 +128,7 @@ def _checked(text: str, share: Share, verifier: Verifier, stopped: bool) -> Grou
     grounded = ground(text, share.sources, verifier, Asked(share.question, share.probability))
     if not grounded.citations or stopped:
         return grounded
-    return with_passage(grounded, share.question, share.sources, verifier.reader)
+    return with_passages(grounded, share.question, share.sources, verifier.reader)
 
 
 def _stands_in(text: str, share: Share, grounded: Grounded, verifier: Verifier, stopped: bool) -> bool:

@@ -84,7 +84,8 @@ class Rewriter:
             return joined
         rewritten = self._write(standalone_prompt(question, history), _REWRITTEN)
         said = " ".join(text for _, text in history)
-        return rewritten if _faithful(rewritten, question, said) else joined
+        repeats = _words(rewritten) == _words(asked_before)  # it was answered: something else is wanted now
+        return rewritten if _faithful(rewritten, question, said) and not repeats else joined
 
     def _translate(self, question: str) -> str:
         if self._generator is None:
@@ -102,12 +103,16 @@ class Rewriter:
         return text.removeprefix("Rewritten:").strip().strip('"')
 
 
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
 def _faithful(rewritten: str, question: str, said: str) -> bool:
     """A rewriting is used only if it is a question of a sane length whose words were all said before."""
     if not 3 <= len(rewritten) <= 300:
         return False
-    known = {word[:4] for word in _WORD.findall(f"{said} {question}".lower())}
-    words = [word for word in _WORD.findall(rewritten.lower()) if len(word) > 3]
+    known = {word[:4] for word in _words(f"{said} {question}")}
+    words = [word for word in _words(rewritten) if len(word) > 3]
     if not words:
         return False
     return sum(word[:4] in known for word in words) >= 0.7 * len(words)

@@ -11,6 +11,7 @@ words ("A turns, while B stands" for "B turns, while A stands"), and a claim tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -29,6 +30,8 @@ _ECHO, _MOST_ECHOED = 0.8, 2
 # Where it is less probable than this that the source answers at all, a sentence has to be the surer: what a model
 # writes about a text that does not answer is its own invention, in the text's words.
 _TRUSTED = 0.9
+# A document spells a name out in brackets; its "stand" stands for something else.
+_STANDS_FOR = re.compile(r"\bstands?\s+for\b", re.IGNORECASE)
 # What a model says of (sentence, source's text, source's question), as scaled log-odds; None where it cannot say.
 Word: TypeAlias = Callable[[str, str, str], float | None]
 
@@ -93,6 +96,7 @@ class Verifier:
 
     def evidence(self, sentence: str, source_text: str, question: str) -> Evidence:
         """What speaks for and against the sentence, before it is weighed."""
+        sentence = _STANDS_FOR.sub("is", sentence)
         return gather(sentence, self.reader.view(source_text, question), self._embedder, self.reader.word_vectors)
 
     def foreign(self, text: str, source_text: str, question: str) -> str:

@@ -49,6 +49,11 @@ def test_words_that_nobody_said_are_not_believed():
     assert Rewriter(model).stand_alone("How is it avoided?", HISTORY) == "What is mode collapse? How is it avoided?"
 
 
+def test_a_rewriting_that_asks_once_more_what_was_answered_is_not_believed():
+    model = ScriptedGenerator("What is mode collapse")
+    assert Rewriter(model).stand_alone("and the other type?", HISTORY) == "What is mode collapse? and the other type?"
+
+
 def test_without_a_model_the_last_question_is_put_before():
     assert Rewriter(None).stand_alone("why?", HISTORY) == "What is mode collapse? why?"
 

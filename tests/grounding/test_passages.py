@@ -3,7 +3,7 @@ import re
 import pytest
 
 from rag_faq.grounding.attribute import Grounded
-from rag_faq.grounding.passages import with_passage
+from rag_faq.grounding.passages import with_passages
 from rag_faq.grounding.units import SourceReader
 from rag_faq.records import Citation, FaqEntry, Source
 from rag_faq.testing import FakeEmbedder
@@ -27,7 +27,7 @@ def answer(text: str) -> Grounded:
 
 
 def test_a_brief_answer_gets_the_passage_that_is_to_the_point(reader):
-    grounded = with_passage(
+    grounded = with_passages(
         answer("Parrots get food."), "Which food do I give a parrot every morning?", [SOURCE], reader
     )
     passage = "Food: Give seeds, nuts and a slice of apple every morning."
@@ -38,13 +38,36 @@ def test_a_brief_answer_gets_the_passage_that_is_to_the_point(reader):
     assert (citation.number, citation.entry_id, citation.support) == (1, "pets#1", 1.0)
 
 
+def test_a_second_passage_follows_if_it_comes_near_enough_too(reader):
+    """Cosines: 3 / sqrt(4 * 14) = 0.40 with the line on cages, and 2 / sqrt(4 * 11) = 0.30 with that on food."""
+    question = "steel cage, food, morning"
+    grounded = with_passages(answer("Parrots are birds."), question, [SOURCE], reader)
+    cage, food = (line.removeprefix("- ") for line in TEXT.splitlines()[2:4])
+    assert grounded.text == (
+        f'Parrots are birds. [1]\n\nThe FAQ writes: "{cage}" [1]\n\nThe FAQ also writes: "{food}" [1]'
+    )
+    assert [grounded.text[c.start : c.end] for c in grounded.citations[1:]] == [cage, food]
+
+
+def test_no_third_one_follows(reader):
+    question = "steel cage with perches, seeds and apple, bowl on Sundays"
+    grounded = with_passages(answer("Parrots are birds."), question, [SOURCE], reader)
+    assert grounded.text.count("writes:") == 2
+
+
+def test_none_that_is_much_farther_than_the_nearest_follows(reader):
+    question = "Give seeds nuts slice apple every morning, steel"
+    grounded = with_passages(answer("Parrots are birds."), question, [SOURCE], reader)
+    assert grounded.text.count("writes:") == 1
+
+
 def test_what_the_answer_has_told_is_not_told_twice(reader):
     before = answer("Seeds, nuts and a slice of apple are the food to give every morning.")
-    assert with_passage(before, "Which food do I give every morning?", [SOURCE], reader) == before
+    assert with_passages(before, "Which food do I give every morning?", [SOURCE], reader) == before
 
 
 def test_the_author_is_named(reader):
-    grounded = with_passage(answer("Yes, it is cleaned."), "Who clean the bowl on Sundays?", [SOURCE], reader)
+    grounded = with_passages(answer("Yes, it is cleaned."), "Who clean the bowl on Sundays?", [SOURCE], reader)
     assert grounded.text.endswith('The FAQ\'s author writes: "I clean the bowl on Sundays." [1]')
 
 
@@ -54,15 +77,15 @@ def test_the_author_is_named(reader):
     ids=["long", "nothing to the point"],
 )
 def test_a_long_answer_and_a_far_question_get_none(reader, text, question):
-    assert with_passage(answer(text), question, [SOURCE], reader) == answer(text)
+    assert with_passages(answer(text), question, [SOURCE], reader) == answer(text)
 
 
 def test_an_answer_without_citation_gets_none(reader):
-    assert with_passage(Grounded("", (), ()), "Which food?", [SOURCE], reader) == Grounded("", (), ())
+    assert with_passages(Grounded("", (), ()), "Which food?", [SOURCE], reader) == Grounded("", (), ())
 
 
 def test_a_source_that_is_not_cited_is_not_quoted(reader):
     other = Source(2, SOURCE.entry, TEXT, 0.8)
     grounded = Grounded("Yes. [2]", (Citation(2, "pets#1", "", 0, 4, 0.9),), ())
-    found = with_passage(grounded, "Which food do I give a parrot every morning?", [SOURCE, other], reader)
+    found = with_passages(grounded, "Which food do I give a parrot every morning?", [SOURCE, other], reader)
     assert found.citations[-1].number == 2

@@ -188,3 +188,11 @@ def test_a_doubt_whether_the_source_answers_at_all_speaks_against_a_sentence(ver
     assert verifier.check(sentence, SOURCE, QUESTION, Asked(question, 0.9)).score == pytest.approx(certain)
     doubted = verifier.check(sentence, SOURCE, QUESTION, Asked(question, 0.5)).score
     assert logit(doubted) == pytest.approx(logit(certain) - logit(0.9))
+
+
+@pytest.mark.parametrize("verb", ["stands for", "is short for", "is"])
+def test_a_name_that_the_source_spells_out_may_be_said_to_stand_for_that(verifier: Verifier, verb: str) -> None:
+    """Though the source's own "stand" is another one, in another place."""
+    source = "- EM (Ely Mill): It turns two stones.\n- RS (River Stone): The stand of the lower stone never moves."
+    support = verifier.check(f"EM {verb} Ely Mill.", source, QUESTION)
+    assert (support.supported, support.quote) == (True, "EM (Ely Mill): It turns two stones.")
