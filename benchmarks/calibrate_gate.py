@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,9 +45,23 @@ class Row:
         """The features that the order rests on, shape (entries, 2)."""
         return np.column_stack([self.score, self.likelihood])
 
-    def leading(self, slopes: Floats) -> int:
-        """The place of the entry that leads by these weights."""
-        return int((self.order @ slopes).argmax())
+    @property
+    def among(self) -> Floats:
+        """The features that the order of close ones rests on, shape (entries, 3)."""
+        return np.column_stack([self.order, [gate.logit(yes) for yes in self.yes]])
+
+    def leading(self, slopes: Floats, among: Floats | None = None) -> int:
+        """The place of the entry that leads by these weights; with `among`, those close to it are put in order anew."""
+        odds = self.order @ slopes
+        best = int(odds.argmax())
+        if among is None:
+            return best
+        close = [
+            place
+            for place in np.argsort(-odds, kind="stable")[: gate.MOST_ASKED]
+            if odds[best] - odds[place] <= gate.default_calibration().close
+        ]
+        return int(max(close, key=lambda place: float(self.among[place] @ among)))
 
     def read(self, place: int) -> list[float]:
         """The features of the verdict on an entry after which the question was read."""
@@ -113,12 +127,18 @@ def collect(path: Path) -> Iterator[Row]:
 def calibrate(rows: Sequence[Row], false_refusals: float) -> str:
     """gate.toml's text. Prints the figures of the fits on the way."""
     answerable = np.array([row.answerable for row in rows])
-    slopes = fit_order(rows)
+    slopes, among = fit_order(rows)
     seen = [0] * len(rows)  # the search has its best first
-    leading = order_out_of_fold(rows)
-    print(f"# right entry first: {_right(rows, seen):.3f} by the search, {_right(rows, leading):.3f} in order")
+    first, leading = order_out_of_fold(rows)
+    print(
+        f"# right entry first: {_right(rows, seen):.3f} by the search, {_right(rows, first):.3f} in order, "
+        f"{_right(rows, leading):.3f} with close ones asked about"
+    )
 
-    tables = [_table("order", None, gate.ORDER_FEATURES, slopes)]
+    tables = [
+        _table("order", None, gate.ORDER_FEATURES, slopes),
+        _table("among", None, gate.CLOSE_FEATURES, among),
+    ]
     scores = np.array([[row.score[0]] for row in rows])
     reads = np.array([row.read(place) for row, place in zip(rows, leading, strict=True)])
     verdicts = np.array([row.verdict(place) for row, place in zip(rows, leading, strict=True)])
@@ -154,14 +174,18 @@ def calibrate(rows: Sequence[Row], false_refusals: float) -> str:
     return "\n\n".join([head, *tables]) + "\n"
 
 
-def fit_order(rows: Sequence[Row]) -> Floats:
-    """Weights of ORDER_FEATURES: by how much a right entry is to be preferred to a wrong one of the same question.
+def fit_order(rows: Sequence[Row]) -> tuple[Floats, Floats]:
+    """Weights of ORDER_FEATURES and CLOSE_FEATURES: by how much a right entry is to be preferred to a wrong one."""
+    return _preferences(rows, lambda row: row.order), _preferences(rows, lambda row: row.among)
 
-    A logistic regression on the differences of such pairs (Bradley and Terry, 1952), each taken both ways round, so
-    that there is no intercept.
+
+def _preferences(rows: Sequence[Row], features: Callable[[Row], Floats]) -> Floats:
+    """A logistic regression on the differences of a question's right and wrong entries (Bradley and Terry, 1952).
+
+    Each pair is taken both ways round, so that there is no intercept.
     """
     differences = [
-        row.order[one] - row.order[other]
+        features(row)[one] - features(row)[other]
         for row in rows
         for one in np.flatnonzero(row.right)
         for other in np.flatnonzero(~np.array(row.right))
@@ -171,14 +195,15 @@ def fit_order(rows: Sequence[Row]) -> Floats:
     return fit(both, labels)[1]
 
 
-def order_out_of_fold(rows: Sequence[Row]) -> list[int]:
-    """The place of the leading entry of each question, by weights that were fitted without the question."""
+def order_out_of_fold(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
+    """The place of each question's leading entry, by weights that were fitted without it: in order, and among close."""
     fold_of = folds_of(len(rows))
-    slopes = {
+    fitted = {
         fold: fit_order([row for row, other in zip(rows, fold_of, strict=True) if other != fold])
         for fold in set(fold_of.tolist())
     }
-    return [row.leading(slopes[fold]) for row, fold in zip(rows, fold_of.tolist(), strict=True)]
+    own = [(row, *fitted[fold]) for row, fold in zip(rows, fold_of.tolist(), strict=True)]
+    return [row.leading(slopes) for row, slopes, _ in own], [row.leading(slopes, among) for row, slopes, among in own]
 
 
 def _right(rows: Sequence[Row], places: Sequence[int]) -> float:

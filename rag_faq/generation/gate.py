@@ -6,7 +6,8 @@ tokens of work.
 
 1. Order. How likely does the model find the question, once it has read the entry? That is the query likelihood of
    Sachan et al., "Improving Passage Retrieval with Zero-Shot Question Generation" (EMNLP 2022). Reading the question is
-   needed in any case, and what was read serves the next two steps. It is weighed with the score of the search.
+   needed in any case, and what was read serves the next two steps. It is weighed with the score of the search; among
+   entries that come close to each other, with the "yes" of the next step too.
 2. Verdict. The search's scores are weighed with the likelihood of the question: one that is put in the FAQ's kind of
    words and still scores low is not in the FAQ, while one in unlikely words may be. Where that is not clearly for the
    entry, so is the model's own probability of "yes", when it is asked whether the entry's text holds the answer.
@@ -27,6 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 from typing import Any
 
 from rag_faq.generation.generator import Generator
@@ -37,6 +39,7 @@ from rag_faq.records import Hit
 # More of the search's figures (cosine, margin, coverage of words) gave no better separation: see docs/evaluation.md.
 SEARCH_FEATURES = ("score",)
 ORDER_FEATURES = ("score", "likelihood")
+CLOSE_FEATURES = (*ORDER_FEATURES, "yes")
 READ_FEATURES = ("score", "first", "likelihood")
 VERDICT_FEATURES = (*READ_FEATURES, "yes")
 DOUBT_FEATURES = (*VERDICT_FEATURES, "elsewhere")
@@ -64,6 +67,7 @@ class Calibration:
 
     search: Weights  # over SEARCH_FEATURES: the probability where the model is not asked
     order: Weights  # over ORDER_FEATURES: differences between entries are log-odds of being the right one
+    among: Weights  # over CLOSE_FEATURES: the same for entries that come close and were all asked about
     read: Weights  # over READ_FEATURES: the probability where the model has but read the question
     verdict: Weights  # over VERDICT_FEATURES: … where it is asked for its "yes" too
     doubt: Weights  # over DOUBT_FEATURES: … where the verdict's log-odds are no more than `doubtful`, either way
@@ -124,6 +128,7 @@ def default_calibration() -> Calibration:
     return Calibration(
         search=_weights(table["search"], SEARCH_FEATURES),
         order=_weights(table["order"], ORDER_FEATURES),
+        among=_weights(table["among"], CLOSE_FEATURES),
         read=_weights(table["read"], READ_FEATURES),
         verdict=_weights(table["verdict"], VERDICT_FEATURES),
         doubt=_weights(table["doubt"], DOUBT_FEATURES),
@@ -162,12 +167,13 @@ class Gate:
             return self._by_yes(question, near)
         ordered = self._ordered(near, likelihoods)
         elsewhere = cache(lambda: self.elsewhere(question, hits))
-        return tuple(
+        judged = [
             self._verdict(question, item, hits[0], elsewhere)
             if place < MOST_ASKED and item.behind <= calibration.close
             else item
             for place, item in enumerate(ordered)
-        )
+        ]
+        return self._among_close(judged)
 
     def near(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """The hits of a search that are worth looking at."""
@@ -204,6 +210,14 @@ class Gate:
             for hit, own, found in zip(hits, odds, likelihoods, strict=True)
         ]
         return tuple(sorted(judged, key=lambda item: item.behind))
+
+    def _among_close(self, judged: Sequence[Judged]) -> tuple[Judged, ...]:
+        """The same, those that lead and were asked about put in order by their "yes" too."""
+        asked = list(takewhile(lambda item: item.yes is not None, judged))
+        among = self._calibration.among
+        odds = [among.odds((i.hit.score, i.likelihood, logit(i.yes))) for i in asked if i.yes is not None]
+        leading = [replace(item, behind=max(odds) - own) for item, own in zip(asked, odds, strict=True)]
+        return (*sorted(leading, key=lambda item: item.behind), *judged[len(asked) :])
 
     def _by_yes(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
         """The first few hits in the order of their probabilities, all of them asked about."""

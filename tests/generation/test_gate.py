@@ -15,6 +15,7 @@ from rag_faq.testing import ScriptedGenerator
 SIMPLE = Calibration(
     search=Weights(-1.0, (2.0,)),
     order=Weights(0.0, (10.0, 1.0)),
+    among=Weights(0.0, (10.0, 1.0, 0.0)),
     read=Weights(-10.0, (10.0, 0.0, 0.0)),
     verdict=Weights(0.0, (0.0, 0.0, 0.0, 1.0)),
     doubt=Weights(0.0, (0.0, 0.0, 1.0, 0.0, -1.0)),
@@ -77,6 +78,15 @@ def test_the_model_is_asked_about_those_that_are_close_to_the_leading_one():
     asked = model(likely={1: -2.0, 2: -1.5}, yes={1: 0.8, 2: 0.2})
     judged = gate(asked).judge("q", (hit(1, 0.8), hit(2, 0.7)))
     assert told(judged) == [(1, 0.8), (2, 0.2)]
+
+
+def test_those_are_put_in_order_by_their_yes_too():
+    """Log-odds of 10 * 0.8 - 2 + logit(0.2) = 4.61, and of 10 * 0.7 - 1.5 + logit(0.8) = 6.89."""
+    asked = model(likely={1: -2.0, 2: -1.5, 3: -2.0}, yes={1: 0.2, 2: 0.8})
+    calibration = replace(SIMPLE, among=Weights(0.0, (10.0, 1.0, 1.0)))
+    judged = gate(asked, calibration).judge("q", (hit(1, 0.8), hit(2, 0.7), hit(3, 0.5)))
+    assert told(judged) == [(2, 0.8), (1, 0.2), (3, None)]  # the third lies 3 behind by the first order
+    assert [item.behind for item in judged] == [0.0, pytest.approx(6.886 - 4.614, abs=1e-3), 3.0]
 
 
 def test_about_three_at_most():
