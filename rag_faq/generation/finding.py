@@ -117,15 +117,17 @@ class Finder:
         start = time.perf_counter()
         again = self._closer is not self._retriever
         hits = self._closer.search(searched.text, _LOOK_AT) if again else searched.hits
-        judged = self._judge(searched.text, hits)
         asked, open_parts = self._parts(searched, hits, strictness)
-        if not asked:
-            asked, open_parts = self._whole(searched.text, hits, self.gate.enough(judged, strictness)), ()
+        rankings = [ranking for _, ranking in asked]
+        if not asked:  # else the question as a whole needs no verdict
+            judged = self._judge(searched.text, hits)
+            asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness))
+            rankings = [judged, *(ranking for _, ranking in asked)]
         return Found(
             searched=searched.text,
-            hits=_reordered(hits, judged),
+            hits=_reordered(hits, rankings),
             shares=self._shares(asked, most),
-            evidence=max((i.probability for ranking in (judged, *(r for _, r in asked)) for i in ranking), default=0.0),
+            evidence=max((item.probability for ranking in rankings for item in ranking), default=0.0),
             open_parts=open_parts,
             timings=replace(searched.timings, gate_s=time.perf_counter() - start),
         )
@@ -204,6 +206,8 @@ class Finder:
             return Gate(None, self._cut).judge(question, hits)
 
 
-def _reordered(hits: Sequence[Hit], judged: Sequence[Judged]) -> tuple[Hit, ...]:
-    first = {item.hit.entry.id: item.hit for item in judged}
-    return (*first.values(), *(hit for hit in hits if hit.entry.id not in first))
+def _reordered(hits: Sequence[Hit], rankings: Sequence[Sequence[Judged]]) -> tuple[Hit, ...]:
+    """The hits, those that were judged at the head."""
+    judged = interleave([[item.hit for item in ranking] for ranking in rankings], _LOOK_AT)
+    seen = {hit.entry.id for hit in judged}
+    return (*judged, *(hit for hit in hits if hit.entry.id not in seen))

@@ -60,6 +60,18 @@ def test_each_part_gets_the_entry_that_answers_it():
     assert found.open_parts == ()
 
 
+def test_the_question_as_a_whole_is_judged_only_where_its_parts_are_not_answered():
+    def asked(yes):
+        says, searches = model(yes), Searches({BOTH: (3, 1), PARTS[0]: (1, 3), PARTS[1]: (2, 3)})
+        finder = Finder(searches, searches, says, lambda h: h.entry.answer)
+        found = finder.settle(finder.search(BOTH), 0.5, 3)
+        questions = {prompt.messages[1].segments[-2].removeprefix("Question: ") for prompt in says.asked}
+        return questions, [h.entry.number for h in found.hits]
+
+    assert asked({1: 0.9, 2: 0.9}) == ({*PARTS}, [1, 2, 3])  # what answers stands before what the whole search found
+    assert asked({}) == ({*PARTS, BOTH}, [3, 1])
+
+
 def test_no_more_sources_than_are_wanted():
     found = settle(BOTH, {BOTH: (1,), PARTS[0]: (1,), PARTS[1]: (2,)}, {1: 0.9, 2: 0.9}, most=1)
     assert told(found) == [(PARTS[0], [(1, 1)])]
