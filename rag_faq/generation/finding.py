@@ -122,6 +122,7 @@ class Finder:
         if not asked:  # else the question as a whole needs no verdict
             judged = self._judge(searched.text, hits)
             asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness))
+            asked = asked or self._compared(searched.text)
             rankings = [judged, *(ranking for _, ranking in asked)]
         return Found(
             searched=searched.text,
@@ -146,6 +147,11 @@ class Finder:
             if second:
                 asked.append((text, second))
         return asked
+
+    def _compared(self, text: str) -> list[_Asked]:
+        """The things that a question compares, each from the entries that surely tell of it; none unless all do."""
+        asked = [(what, self._surely(what, self._closer.search(what, _LOOK_AT))) for what in query.compared(text)]
+        return asked if all(ranking for _, ranking in asked) else []
 
     def _parts(
         self, searched: Searched, hits: Sequence[Hit], strictness: float

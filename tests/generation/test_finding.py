@@ -143,3 +143,25 @@ def test_two_things_side_by_side_are_answered_from_two_entries(question, yes, ex
 def test_nothing_is_found_for_what_nothing_answers():
     found = settle("What do cats eat?", {PARTS[0]: (1,)}, {1: 0.01})
     assert (found.shares, found.sources, found.open_parts) == ((), (), ())
+
+
+COMPARED = "What is the difference between a cat and a dog?"
+
+
+def test_things_that_no_entry_compares_are_told_of_one_by_one():
+    searches = {COMPARED: (3,), "What is cat?": (1,), "What is dog?": (2,)}
+    found = settle(COMPARED, searches, {("cat?", 1): 0.99, ("dog?", 2): 0.99})
+    assert told(found) == [("What is cat?", [(1, 1)]), ("What is dog?", [(2, 2)])]
+    assert found.open_parts == ()
+
+
+def test_nothing_is_compared_with_a_thing_that_is_not_surely_there():
+    searches = {COMPARED: (3,), "What is cat?": (1,), "What is dog?": (2,)}
+    found = settle(COMPARED, searches, {("cat?", 1): 0.99, ("dog?", 2): 0.4})
+    assert (told(found), found.open_parts) == ([], ())
+
+
+def test_an_entry_that_compares_them_answers_the_question_itself():
+    searches = {COMPARED: (4,), "What is cat?": (1,), "What is dog?": (2,)}
+    found = settle(COMPARED, searches, {4: 0.9, 1: 0.99, 2: 0.99})
+    assert told(found) == [(COMPARED, [(1, 4)])]

@@ -107,3 +107,27 @@ def test_a_part_refers_back_with_a_word_that_stands_for_another(part, refers):
 )
 def test_a_question_may_name_two_things_side_by_side(question, two):
     assert query.coordinates(question) is two
+
+
+@pytest.mark.parametrize(
+    ("question", "things"),
+    [
+        ("What's the difference between DALL-E and Codex?", ("DALL-E", "Codex")),
+        ("whats the differences between a cat and the dog", ("cat", "dog")),
+        ("Please compare cats, dogs and parrots.", ("cats", "dogs", "parrots")),
+        ("Compare cats with dogs: which sleep longer?", ("cats", "dogs")),
+        ("How do I tell cats and dogs apart?", ("cats", "dogs")),
+        ("How is a cat different from a dog?", ("cat", "dog")),
+        ("How does Codex compare to GPT-4?", ("Codex", "GPT-4")),
+        ("cats vs. dogs", ("cats", "dogs")),
+        ("GAN versus VAE, please", ("GAN", "VAE")),
+        ("Tell me about cats and dogs", ()),
+        ("What is a cat?", ()),
+        ("Can you tell me what cats and dogs do all day long?", ()),
+        ("What difference does it make?", ()),
+        ("Compare a, b, c, d and e", ()),
+        ("", ()),
+    ],
+)
+def test_things_that_are_compared_are_asked_about_one_by_one(question, things):
+    assert query.compared(question) == tuple(f"What is {thing}?" for thing in things)
