@@ -34,6 +34,23 @@ def ask(engine: LlamaEngine, question: str, tokens: int = 12, **sampling: object
     return "".join(engine.generate(prompt(question, ENTRY), Sampling(max_tokens=tokens, **sampling)))
 
 
+# -- loading ---------------------------------------------------------------------------------------------------------
+
+MAPS = Path("/proc/self/maps")
+
+
+@pytest.mark.skipif(not MAPS.exists(), reason="only Linux tells what is mapped")
+@pytest.mark.parametrize("repack", [True, False])
+def test_weights_are_in_memory_once(small_gguf, repack):
+    """A copy arranged for the processor, or the mapped file itself; both would be twice the memory."""
+    model = LlamaModel(small_gguf, Layout(context_tokens=256, threads=1, repack=repack))
+    try:
+        mapped = small_gguf.name in MAPS.read_text(encoding="utf-8")
+    finally:
+        model.free()
+    assert mapped is not repack
+
+
 # -- what is written ------------------------------------------------------------------------------------------------
 
 
