@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("questions", type=Path)
     parser.add_argument("--rows", type=Path, help="keep the evidence in this file, or use what it has")
     parser.add_argument(
-        "--false-refusals", type=float, default=0.03, help="share of answerable questions that may be refused here"
+        "--false-refusals", type=float, default=0.04, help="share of answerable questions that may be refused here"
     )
     parser.add_argument("--write", action="store_true", help="put the weights into gate.toml")
     arguments = parser.parse_args()
