@@ -49,10 +49,21 @@ def test_a_second_passage_follows_if_it_comes_near_enough_too(reader):
     assert [grounded.text[c.start : c.end] for c in grounded.citations[1:]] == [cage, food]
 
 
-def test_no_third_one_follows(reader):
-    question = "steel cage with perches, seeds and apple, bowl on Sundays"
-    grounded = with_passages(answer("Parrots are birds."), question, [SOURCE], reader)
-    assert grounded.text.count("writes:") == 2
+def test_no_more_than_three_follow(reader):
+    lines = [
+        "Give each parrot seeds and nuts.",
+        "Clean the bowl of a parrot on Sundays.",
+        "Three steel perches are what a parrot needs.",
+        "A slice of apple every morning suits a parrot.",
+    ]
+    text = "\n\n".join(lines)
+    source = Source(1, FaqEntry("pets#1", 1, "How?", text, "pets.md", (1, 9)), text, 0.9)
+    grounded = with_passages(answer("Yes."), "parrot", [source], reader)
+    quoted = [citation.quote for citation in grounded.citations[1:]]
+    assert len(quoted) == 3
+    assert set(quoted) < set(lines)
+    assert grounded.text.count("The FAQ writes:") == 1
+    assert grounded.text.count("The FAQ also writes:") == 2
 
 
 def test_none_that_is_much_farther_than_the_nearest_follows(reader):
