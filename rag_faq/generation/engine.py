@@ -239,13 +239,15 @@ def _open(file: GgufFile, layout: Layout, gpu_layers: int | None, found: Sequenc
 def check_memory(file: GgufFile, context_tokens: int) -> None:
     """Raises EngineError when weights and context are more than what is left: llama.cpp would end the process."""
     memory = file.memory(context_tokens) + _WORK_BYTES
-    for free, kind in (
-        (available_memory(), "memory"),
-        (available_addresses(), "address space (`ulimit -v`)"),
+    # Stacks and heaps of the threads take addresses that are no memory, more with more threads: as much again as the
+    # weights leaves room for them.
+    for needed, free, kind in (
+        (memory, available_memory(), "memory"),
+        (memory + file.size, available_addresses(), "address space (`ulimit -v`)"),
     ):
-        if free is not None and memory > free:
+        if free is not None and needed > free:
             raise EngineError(
-                f"{file.path.name} with a context of {context_tokens} tokens takes about {memory / 2**20:,.0f} MiB "
+                f"{file.path.name} with a context of {context_tokens} tokens takes about {needed / 2**20:,.0f} MiB "
                 f"of {kind}, and {free / 2**20:,.0f} MiB are left",
                 mend="close other programs, name a smaller model in the setting llm, or lower context_tokens",
             )
