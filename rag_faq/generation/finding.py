@@ -150,8 +150,13 @@ class Finder:
 
     def _compared(self, text: str) -> list[_Asked]:
         """The things that a question compares, each from the entries that surely tell of it; none unless all do."""
-        asked = [(what, self._surely(what, self._closer.search(what, _LOOK_AT))) for what in query.compared(text)]
-        return asked if all(ranking for _, ranking in asked) else []
+        asked: list[_Asked] = []
+        for what in query.compared(text):
+            ranking = self._surely(what, self._closer.search(what, _LOOK_AT))
+            if not ranking:
+                return []  # the others need not be judged
+            asked.append((what, ranking))
+        return asked
 
     def _parts(
         self, searched: Searched, hits: Sequence[Hit], strictness: float

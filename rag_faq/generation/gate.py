@@ -206,26 +206,22 @@ class Gate:
         """The hits in order, the likeliest first, with the search's probabilities; ties keep the search's order."""
         odds = [self._calibration.order.odds((h.score, found)) for h, found in zip(hits, likelihoods, strict=True)]
         judged = [
-            Judged(hit, self._searched(hit), behind=max(odds) - own, likelihood=found)
-            for hit, own, found in zip(hits, odds, likelihoods, strict=True)
+            Judged(hit, self._searched(hit), likelihood=found) for hit, found in zip(hits, likelihoods, strict=True)
         ]
-        return tuple(sorted(judged, key=lambda item: item.behind))
+        return _by_odds(judged, odds)
 
     def _among_close(self, judged: Sequence[Judged]) -> tuple[Judged, ...]:
         """The same, those that lead and were asked about put in order by their "yes" too."""
         asked = list(takewhile(lambda item: item.yes is not None, judged))
         among = self._calibration.among
         odds = [among.odds((i.hit.score, i.likelihood, logit(i.yes))) for i in asked if i.yes is not None]
-        leading = [replace(item, behind=max(odds) - own) for item, own in zip(asked, odds, strict=True)]
-        return (*sorted(leading, key=lambda item: item.behind), *judged[len(asked) :])
+        return (*_by_odds(asked, odds), *judged[len(asked) :])
 
     def _by_yes(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
         """The first few hits in the order of their probabilities, all of them asked about."""
         unjudged = [Judged(hit, 0.0, likelihood=self._calibration.typical) for hit in hits[:MOST_ASKED]]
         judged = [self._asked(question, item, hits[0]) for item in unjudged]
-        best = max(item.probability for item in judged)
-        behind = [replace(item, behind=logit(best) - logit(item.probability)) for item in judged]
-        return tuple(sorted(behind, key=lambda item: item.behind))
+        return _by_odds(judged, [logit(item.probability) for item in judged])
 
     def _verdict(self, question: str, item: Judged, first: Hit, elsewhere: Callable[[], float | None]) -> Judged:
         """The same with the probability that it answers, once the question was read after it."""
@@ -247,3 +243,9 @@ class Gate:
         if abs(odds) <= calibration.doubtful and (far := elsewhere()) is not None:
             odds = calibration.doubt.odds(calibration.doubt_features(features, far))
         return replace(item, probability=sigmoid(odds), yes=yes)
+
+
+def _by_odds(judged: Sequence[Judged], odds: Sequence[float]) -> tuple[Judged, ...]:
+    """The entries by these log-odds of being the right one, the likeliest first; ties keep their order."""
+    behind = (replace(item, behind=max(odds) - own) for item, own in zip(judged, odds, strict=True))
+    return tuple(sorted(behind, key=lambda item: item.behind))

@@ -28,10 +28,9 @@ def own_question(question: str, hits: Sequence[Hit], *, nearly: bool = True) -> 
     for hit in alike:
         if terms and terms == set(analyse(hit.entry.question)):
             return hit
-    if not nearly:
-        return None
-    near = (hit for hit in alike[:1] if hit is hits[0] and hit.chunk.kind == "question" and hit.cosine >= _SAME)
-    return next(near, None)
+    if nearly and alike and alike[0] is hits[0] and alike[0].chunk.kind == "question" and alike[0].cosine >= _SAME:
+        return alike[0]
+    return None
 
 
 def verbatim_text(source: Source) -> tuple[str, Citation]:

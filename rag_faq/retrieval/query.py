@@ -29,12 +29,12 @@ _REFERS_BACK = re.compile(
     r"\b(?:it|its|they|them|their|this|that|these|those|he|she|one|ones|such|same)\b", re.IGNORECASE
 )
 _SIDE_BY_SIDE = re.compile(r"\b(?:and|or|plus|both|each|versus|vs|compare|between)\b|[&/]", re.IGNORECASE)
-# "the difference between A and B", "compare A with B", "how does A differ from B", "A or B: which …", "A vs B".
+# "the difference between A and B", "compare A with B", "tell A and B apart", "how does A differ from B", "A vs B".
 _COMPARED = re.compile(
-    r"\bdiff\w*\s+between\s+(?P<between>[^?.!;:]{1,120})"
-    r"|\b(?:compare|contrast|distinguish)\s+(?P<told>[^?.!;:]{1,120})|\btell\s+(?P<apart>[^?.!;:]{1,120})\s+apart\b"
-    r"|\b(?:is|are|do|does)\s+(?P<one>[^?.!;:]{1,120}?)\s+(?:differ(?:ent)?|compare)\s+(?:from|to|with)\s+(?P<other>[^?.!;:]{1,120})"
-    r"|^(?P<versus>[^?.!;:]{1,120}?\s(?:vs\.?|versus)\s[^?.!;:]{1,120})",
+    r"\bdiff\w*\s+between\s+([^?.!;:]{1,120})"
+    r"|\b(?:compare|contrast|distinguish)\s+([^?.!;:]{1,120})|\btell\s+([^?.!;:]{1,120})\s+apart\b"
+    r"|\b(?:is|are|do|does)\s+([^?.!;:]{1,120}?)\s+(?:differ(?:ent)?|compare)\s+(?:from|to|with)\s+([^?.!;:]{1,120})"
+    r"|^([^?.!;:]{1,120}?\s(?:vs\.?|versus)\s[^?.!;:]{1,120})",
     re.IGNORECASE,
 )
 _BESIDE = re.compile(r",\s*(?:and\s+)?|\s+(?:and|with|to|from|or|vs\.?|versus|against)\s+", re.IGNORECASE)
@@ -114,10 +114,8 @@ def compared(question: str) -> tuple[str, ...]:
     match = _COMPARED.search(question)
     if match is None:
         return ()
-    found = [_BESIDE.split(text) for text in match.groups() if text]
-    things = [
-        _ARTICLE.sub("", thing.strip(" ,'\"")) for things in found for thing in things if not _FILLER.match(thing)
-    ]
+    named = [name for text in match.groups() if text for name in _BESIDE.split(text)]
+    things = [_ARTICLE.sub("", name.strip(" ,'\"")) for name in named if not _FILLER.match(name)]
     fit = all(has_words(thing) and len(thing.split()) <= _LONGEST_COMPARED for thing in things)
     return tuple(f"What is {thing}?" for thing in things) if fit and 2 <= len(things) <= _MOST_COMPARED else ()
 
