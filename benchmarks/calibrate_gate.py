@@ -110,14 +110,14 @@ def collect(path: Path) -> Iterator[Row]:
         searched, hits = chatbot.find(question.question, question.history)
         hits = chatbot.closer.search(searched) if hits else ()
         looked_at = chatbot.gate.near(hits)
-        likelihoods = [chatbot.gate.likelihood(searched, hit) for hit in looked_at]
-        if hits and None not in likelihoods:
+        likelihoods = chatbot.gate.likelihoods(searched, looked_at) if looked_at else None
+        if likelihoods is not None:
             yield Row(
                 id=question.id,
                 answerable=bool(question.gold),
                 right=[hit.entry.number in question.gold for hit in looked_at],
                 score=[hit.score for hit in looked_at],
-                likelihood=[found for found in likelihoods if found is not None],
+                likelihood=list(likelihoods),
                 yes=[chatbot.gate.ask(searched, hit) for hit in looked_at],
                 elsewhere=chatbot.gate.elsewhere(searched, hits),
             )

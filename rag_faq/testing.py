@@ -107,17 +107,17 @@ class ScriptedGenerator:
         tokens = sum(self.count_tokens(message.content) for message in prompt.messages)
         return ScriptedGeneration(text, GenerationStats(prompt_tokens=tokens), sampling, cancel)
 
-    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
         """What `choices` gives; without it, all for the first option."""
         self.asked.append(prompt)
         if self._choices is not None:
             return self._choices(prompt, options)
         return (1.0,) + (0.0,) * (len(options) - 1)
 
-    def likelihood(self, prompt: Prompt) -> float | None:
-        """What `likelihoods` gives; without it, it is not told."""
-        self.measured.append(prompt)
-        return self._likelihoods(prompt) if self._likelihoods is not None else None
+    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> tuple[float, ...] | None:
+        """What the function of that name gives for each; without it, it is not told."""
+        self.measured.extend(prompts)
+        return tuple(map(self._likelihoods, prompts)) if self._likelihoods is not None else None
 
     def count_tokens(self, text: str) -> int:
         """Words."""

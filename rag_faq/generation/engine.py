@@ -135,7 +135,7 @@ class LlamaEngine:
         states = _states(state_budget_bytes, state_folder if sha256 else None)
         # What the values of a state depend on. Not the number of threads, nor the sizes of context and batches.
         fingerprint = "\n".join(
-            [sha256, build_name(), "no flash attention, f16, unified, 2 sequences", device, str(layers)]
+            [sha256, build_name(), "no flash attention, f16, unified, whole groups of rows", device, str(layers)]
             + ([] if repack else ["weights as in the file"])  # other kernels, which round otherwise
         )
         return cls(model, template, Worker(model, states, fingerprint, parallel), info)
@@ -151,7 +151,7 @@ class LlamaEngine:
         self._worker.submit(job)
         return LlamaGeneration(job)
 
-    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
         """The probability of each option as the assistant's first token, normalised over the options.
 
         An option is told by its first token; ValueError when two options share theirs.
@@ -159,14 +159,17 @@ class LlamaEngine:
         firsts = [self._model.tokenise(option, special=False)[:1] for option in options]
         if [] in firsts or len({first[0] for first in firsts}) < len(firsts):
             raise ValueError(f"the options {list(options)} do not differ in their first tokens")
-        scores = self._result(Job(self._tokenise(prompt, 1)), np.ndarray)
+        after = () if ahead is None else (self._tokenise(ahead, 1),)
+        scores = self._result(Job(self._tokenise(prompt, 1), ahead=after), np.ndarray)
         chosen = scores[[first[0] for first in firsts]].astype(np.float64)
         weights = np.exp(chosen - chosen.max())
         return tuple(float(weight) for weight in weights / weights.sum())
 
-    def likelihood(self, prompt: Prompt) -> float:
-        """Mean log-probability of a token of the prompt's last segment, given what stands before."""
-        return self._result(Job(self._tokenise(prompt, 1), likelihood=True), float)
+    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> tuple[float, ...]:
+        """Mean log-probability of a token of each prompt's last segment, given what stands before."""
+        first, *others = (self._tokenise(prompt, 1) for prompt in prompts)
+        after = tuple(self._tokenise(prompt, 1) for prompt in ahead)
+        return self._result(Job(first, likelihood=True, beside=tuple(others), ahead=after), tuple)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens this text takes in this model."""

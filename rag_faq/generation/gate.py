@@ -34,7 +34,7 @@ from typing import Any
 from rag_faq.generation.generator import Generator
 from rag_faq.generation.prompt import answer_prompt, gate_prompt
 from rag_faq.generation.select import number_sources
-from rag_faq.records import Hit
+from rag_faq.records import Hit, Prompt
 
 # More of the search's figures (cosine, margin, coverage of words) gave no better separation: see docs/evaluation.md.
 SEARCH_FEATURES = ("score",)
@@ -161,9 +161,8 @@ class Gate:
         alone = len(near) == 1 and first >= calibration.plain
         if self._generator is None or alone or not calibration.far < first < calibration.sure:
             return self._ordered(near, [calibration.typical] * len(near))
-        told = [self.likelihood(question, hit) for hit in near]
-        likelihoods = [found for found in told if found is not None]
-        if len(likelihoods) < len(near):
+        likelihoods = self._likelihoods(question, near)
+        if likelihoods is None:
             return self._by_yes(question, near)
         ordered = self._ordered(near, likelihoods)
         elsewhere = cache(lambda: self.elsewhere(question, hits))
@@ -184,20 +183,43 @@ class Gate:
         close = self._calibration.close
         return tuple(item for item in judged if item.behind <= close and item.probability >= strictness)
 
-    def likelihood(self, question: str, hit: Hit) -> float | None:
-        """How likely the model finds the question after the entry, in nats a token. There must be a generator."""
+    def likelihoods(self, question: str, hits: Sequence[Hit]) -> tuple[float, ...] | None:
+        """How likely the model finds the question after each entry, in nats a token; `None` where it does not tell.
+
+        There must be a generator.
+        """
         assert self._generator is not None
-        return self._generator.likelihood(answer_prompt(question, number_sources((hit,), self._cut)))
+        return self._generator.likelihoods([self._answer_prompt(question, hit) for hit in hits])
 
     def elsewhere(self, question: str, hits: Sequence[Hit]) -> float | None:
         """How likely the model finds the question after the last of the hits; None where that is a near one."""
-        return self.likelihood(question, hits[-1]) if len(hits) > LOOK_AT else None
+        found = self.likelihoods(question, hits[-1:]) if len(hits) > LOOK_AT else None
+        return None if found is None else found[0]
 
     def ask(self, question: str, hit: Hit) -> float:
         """The model's probability that the entry's text holds the answer. There must be a generator."""
         assert self._generator is not None
-        yes, _ = self._generator.choose(gate_prompt(question, number_sources((hit,), self._cut)), YES_NO)
+        yes, _ = self._generator.choose(
+            self._gate_prompt(question, hit), YES_NO, ahead=self._answer_prompt(question, hit)
+        )
         return yes
+
+    def _likelihoods(self, question: str, near: Sequence[Hit]) -> tuple[float, ...] | None:
+        """The same, of hits that are put in order: what will probably be wanted next of the first is read along."""
+        assert self._generator is not None
+        prompts = [self._answer_prompt(question, hit) for hit in near]
+        ahead = prompts[:1]
+        calibration = self._calibration
+        typical = calibration.read_features(near[0].score, near[0].score, calibration.typical)
+        if len(near) == 1 and calibration.read.odds(typical) < calibration.clear:
+            ahead.append(self._gate_prompt(question, near[0]))
+        return self._generator.likelihoods(prompts, ahead)
+
+    def _answer_prompt(self, question: str, hit: Hit) -> Prompt:
+        return answer_prompt(question, number_sources((hit,), self._cut))
+
+    def _gate_prompt(self, question: str, hit: Hit) -> Prompt:
+        return gate_prompt(question, number_sources((hit,), self._cut))
 
     def _searched(self, hit: Hit) -> float:
         return sigmoid(self._calibration.search.odds((hit.score,)))

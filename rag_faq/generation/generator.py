@@ -66,17 +66,19 @@ class Generator(Protocol):
         """
         ...
 
-    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
         """The probability of each option as the assistant's first token, normalised over the options.
 
-        An option is told by its first token; options must differ there. Nothing is generated.
+        An option is told by its first token; options must differ there. Nothing is generated. `ahead`: a hint, the
+        prompt that will probably be generated from next, and that begins as this one does.
         """
         ...
 
-    def likelihood(self, prompt: Prompt) -> float | None:
-        """Mean log-probability of a token of the prompt's last segment, given what stands before; in nats.
+    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> tuple[float, ...] | None:
+        """Of each prompt's last segment: mean log-probability of a token, given what stands before; in nats.
 
-        None where the model does not tell. Nothing is generated.
+        None where the model does not tell. Nothing is generated. There must be a prompt. `ahead`: a hint, what will
+        probably be wanted next of the first prompt and of one that goes on from it.
         """
         ...
 

@@ -20,21 +20,23 @@ class End:
     """Last item of a job's output."""
 
 
-Item: TypeAlias = str | float | NDArray[np.float32] | EngineError | End
+Item: TypeAlias = str | tuple[float, ...] | NDArray[np.float32] | EngineError | End
 
 
 @dataclass(eq=False)
 class Job:
     """One caller's prompt.
 
-    Without `sampling` only the scores of the first token are wanted, or, if `likelihood`, how likely the prompt's last
-    segment is.
+    Without `sampling` only the scores of the first token are wanted, or, if `likelihood`, how likely the last segments
+    of the prompt and of those `beside` it are. `ahead`: prompts that begin as this one, probably wanted next.
     """
 
     prompt: TokenisedPrompt
     sampling: Sampling | None = None
     cancel: threading.Event | None = None
     likelihood: bool = False
+    beside: tuple[TokenisedPrompt, ...] = ()
+    ahead: tuple[TokenisedPrompt, ...] = ()
     stats: GenerationStats = field(default_factory=GenerationStats)
     output: queue.SimpleQueue[Item] = field(default_factory=queue.SimpleQueue)
     left: bool = False  # the caller went away

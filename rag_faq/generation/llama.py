@@ -12,6 +12,7 @@ import importlib
 import logging
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from rag_faq.errors import EngineError
 from rag_faq.generation.sampler import Sampler
+from rag_faq.generation.template import ALIGNMENT
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +37,13 @@ SCORED = 32
 # longer rather than leaving so few behind.
 LEAST = 8
 
+# Sequences of the context: the text that is read, and others that are read beside it.
+TEXT = 0
+BESIDE = range(1, 8)
+_SCRATCH = 8  # through which states pass, and for rows that only fill up a batch
+_FILLING, _HOLES = 9, 10  # cells that only keep others in their places
+
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
-_TEXT, _SCRATCH = 0, 1  # sequences of the context: the text itself, and one through which states pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,16 @@ class Layout:
     threads: int
     gpu_layers: int = 0  # -1: all
     repack: bool = True  # weights arranged anew for this processor, where llama.cpp has kernels for that
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One token of a batch, and the sequences that it is part of. `scored`: what follows it is wanted."""
+
+    token: int
+    position: int
+    scored: bool = False
+    sequences: tuple[int, ...] = (TEXT,)
 
 
 class _Messages:
@@ -119,7 +136,8 @@ class LlamaModel:
             self.free()
             raise _does_not_load(path, lib.messages) from error
         self._memory = api.llama_get_memory(self._context)
-        self._batch = api.llama_batch_init(PIECE + LEAST, 0, 1)
+        self._batch = api.llama_batch_init(PIECE + LEAST, 0, 1 + len(BESIDE))
+        self._last = 0  # the last scored row of the last batch
         self.on_gpu = layout.gpu_layers != 0
         self.layers: int = api.llama_model_n_layer(self._model)
         # A recurrent model has no cells that could be kept one by one.
@@ -186,60 +204,92 @@ class LlamaModel:
 
     def decode(self, tokens: list[int], position: int, *, logits: bool) -> None:
         """Read at most PIECE + LEAST tokens, the first at `position`. `logits`: what follows the last is wanted."""
-        self._decode(tokens, position, [False] * (len(tokens) - 1) + [logits])
+        last = len(tokens) - 1
+        self.run([Row(token, position + i, logits and i == last) for i, token in enumerate(tokens)])
 
-    def score(self, tokens: list[int], position: int, following: list[int]) -> list[float]:
-        """Read as `decode` does, at most SCORED + LEAST tokens: log-probability of each of `following` in its place.
+    def run(self, rows: Sequence[Row]) -> None:
+        """Read a batch of at most PIECE + LEAST rows, of which at most SCORED + LEAST are scored.
 
-        The first of `following` is the token that stands behind the first of `tokens`, and so on. The state is the
-        same, bit for bit, as after `decode`.
+        The matrix kernels for repacked weights take four rows together, and what is left over one by one, which rounds
+        otherwise; and what is scored goes through other kernels where it is less than LEAST. So a batch is filled up,
+        with rows of no meaning and with scores that nobody wants: then no row is computed otherwise than in any other
+        batch. (A single row is always by itself.)
         """
-        self._decode(tokens, position, [i < len(following) for i in range(len(tokens))])
-        return [self._log_probability(place, token) for place, token in enumerate(following)]
+        batch = self._batch
+        filling = scored = 0
+        if len(rows) >= LEAST:
+            filling = -len(rows) % ALIGNMENT
+            scored = sum(row.scored for row in rows)
+            scored = max(LEAST - scored, -scored % ALIGNMENT) if scored else 0
+        filled = (*rows, *(Row(rows[0].token, n, False, (_SCRATCH,)) for n in range(filling)))
+        for i, row in enumerate(filled):
+            batch.token[i] = row.token
+            batch.pos[i] = row.position
+            batch.n_seq_id[i] = len(row.sequences)
+            for n, sequence in enumerate(row.sequences):
+                batch.seq_id[i][n] = sequence
+            batch.logits[i] = row.scored or scored > 0
+            scored -= not row.scored
+            self._last = i if row.scored else self._last
+        batch.n_tokens = len(filled)
+        code = self.api.llama_decode(self._context, batch)
+        if filling:
+            self.api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
+        if code != 0:
+            raise EngineError(f"llama.cpp stopped while it read {len(rows)} tokens (code {code})")
 
-    def _log_probability(self, place: int, token: int) -> float:
-        pointer = self.api.llama_get_logits_ith(self._context, place)
-        scores = np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,))
+    def logits(self, place: int | None = None) -> NDArray[np.float32]:
+        """Scores of every token as the next one, shape (vocabulary_size,), behind a scored row; by default the last."""
+        return self._scores(self._last if place is None else place).copy()
+
+    def log_probability(self, place: int, token: int) -> float:
+        """Of this token behind a scored row of the last batch."""
+        scores = self._scores(place)
         highest = scores.max()
         return float(scores[token] - highest - np.log(np.exp(scores - highest).sum(dtype=np.float64)))
 
-    def _decode(self, tokens: list[int], position: int, logits: list[bool]) -> None:
-        batch = self._batch
-        for i, token in enumerate(tokens):
-            batch.token[i] = token
-            batch.pos[i] = position + i
-            batch.n_seq_id[i] = 1
-            batch.seq_id[i][0] = _TEXT
-            batch.logits[i] = logits[i]
-        batch.n_tokens = len(tokens)
-        code = self.api.llama_decode(self._context, batch)
-        if code != 0:
-            raise EngineError(f"llama.cpp stopped while it read {len(tokens)} tokens (code {code})")
+    def _scores(self, place: int) -> NDArray[np.float32]:
+        pointer = self.api.llama_get_logits_ith(self._context, place)
+        return np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,))
 
-    def logits(self) -> NDArray[np.float32]:
-        """Scores of every token as the next one, shape (vocabulary_size,), after a `decode` with `logits`."""
-        pointer = self.api.llama_get_logits_ith(self._context, -1)
-        return np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,)).copy()
-
-    def state(self, start: int, end: int) -> State:
-        """What the context holds of the tokens from `start` up to `end`, without those before them."""
-        self.api.llama_memory_seq_cp(self._memory, _TEXT, _SCRATCH, start, end)
+    def state(self, start: int, end: int, sequence: int = TEXT) -> State:
+        """What the context holds of the tokens of a sequence from `start` up to `end`, without those before them."""
+        self.api.llama_memory_seq_cp(self._memory, sequence, _SCRATCH, start, end)
         try:
             return sequence_state(self.api, self._context, _SCRATCH)
         finally:
             self.api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
 
-    def restore(self, state: State) -> bool:
+    def restore(self, state: State, sequence: int = TEXT) -> bool:
         """Put a state behind those restored before it. False when llama.cpp refuses it; nothing is changed then."""
         taken = self.api.llama_state_seq_set_data(self._context, as_bytes(state), state.nbytes, _SCRATCH)
         if taken:
-            self.api.llama_memory_seq_cp(self._memory, _SCRATCH, _TEXT, -1, -1)
+            self.api.llama_memory_seq_cp(self._memory, _SCRATCH, sequence, -1, -1)
         self.api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
         return bool(taken)
 
+    def share(self, sequence: int) -> None:
+        """Let another sequence have all that the text has, in the same cells."""
+        self.api.llama_memory_seq_cp(self._memory, TEXT, sequence, -1, -1)
+
+    def occupy(self, cells: int, *, lasting: bool) -> None:
+        """Take so many cells from the texts that follow, until `clear`, or unless `lasting` until `vacate`.
+
+        Copies of the text's first tokens, of which there must be some, stand there, and no text looks at them.
+        """
+        held = int(self.api.llama_memory_seq_pos_max(self._memory, TEXT)) + 1
+        while cells > 0:
+            count = min(cells, held)
+            self.restore(self.state(0, count), _FILLING if lasting else _HOLES)
+            cells -= count
+
+    def vacate(self) -> None:
+        """Free the cells that were taken for a time: the rows of the next batch come to lie there, in their order."""
+        self.api.llama_memory_seq_rm(self._memory, _HOLES, -1, -1)
+
     def whole(self) -> State:
         """What the context holds of the whole text."""
-        return sequence_state(self.api, self._context, _TEXT)
+        return sequence_state(self.api, self._context, TEXT)
 
     def sampler(self, temperature: float, seed: int) -> Sampler:
         """Chooses tokens: the likeliest at temperature 0, else by chance among the likeliest 95%."""
@@ -247,12 +297,12 @@ class LlamaModel:
 
     def sample(self, sampler: Sampler) -> int:
         """The token that follows, after a `decode` with `logits`."""
-        return sampler.next(self._context, -1)
+        return sampler.next(self._context, self._last)
 
     def new_context(self, cells: int, *, batch: int, streams: int = 0) -> int:
         """A context of llama.cpp for this model, which whoever asked for it frees; EngineError when there is no room.
 
-        Without `streams` its cells are one pool for two sequences; else each of so many sequences has its share.
+        Without `streams` its cells are one pool for all sequences; else each of so many sequences has its share.
         """
         params = context_params(self.api, self._layout, cells, batch=batch, streams=streams)
         context: int | None = self.api.llama_init_from_model(self._model, params)
@@ -306,7 +356,7 @@ def context_params(api: Any, layout: Layout, cells: int, *, batch: int, streams:
     params = api.llama_context_default_params()
     params.n_ctx = cells
     params.n_batch = params.n_ubatch = batch
-    params.n_seq_max = streams or 2
+    params.n_seq_max = streams or _HOLES + 1
     params.n_outputs_max = streams or SCORED + LEAST  # tokens of one batch that can be scored
     params.kv_unified = not streams
     params.n_threads = params.n_threads_batch = layout.threads

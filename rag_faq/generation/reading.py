@@ -10,14 +10,19 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rag_faq.generation.llama import LEAST, PIECE, SCORED, LlamaModel, State
-from rag_faq.generation.states import StateStore, state_keys
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_faq.generation.llama import LEAST, PIECE, TEXT, LlamaModel, State
+from rag_faq.generation.states import StateStore, end_key, state_keys
 from rag_faq.generation.template import TokenisedPrompt
 
 log = logging.getLogger(__name__)
 
 # Where somebody waits for the end of a piece, pieces are smaller, though a seventh slower.
 SHORT_PIECE = 32
+# Behind the key of a prompt's end: its scores, of a prompt read by itself, and of one read as another one's branch.
+_SCORES, _BRANCH_SCORES = " scores", " scores of a branch"
 
 
 class Interrupted(Exception):  # noqa: N818 (no error: a signal between those who read)
@@ -57,27 +62,56 @@ class Reader:
         position = self._read_kept(prompt, self._keys(prompt)[:kept], position, stop, piece)
         self._read_part(prompt, pieces(position, len(prompt.tokens), piece), stop)
 
-    def likelihood(self, prompt: TokenisedPrompt, stop: Callable[[], bool]) -> float:
-        """Mean log-probability of the last segment's tokens, the first left out, given all that stands before them.
+    def approach(self, prompt: TokenisedPrompt, stop: Callable[[], bool], passing: int = 0) -> int:
+        """Bring the text to the end of the prompt's lasting parts, or behind them as far as something is kept.
 
-        Reads from the longest kept prefix without that segment up to its end, and keeps what a prompt that goes on
-        from there can use.
+        What was missing is kept; of the passing parts, at most so many are put back. Gives where the text ends.
         """
-        begin, end = prompt.last
         lasting = len(prompt.cuts)
         keys = self._keys(prompt)
-        position = self._restore(prompt, keys[:lasting], evict=True)
-        position = self._read_kept(prompt, keys[:lasting], position, stop, PIECE)
-        found: list[float] = []
-        for start, until in pieces(position, end, SCORED):
-            if stop():
-                raise Interrupted
-            following = list(prompt.tokens[start + 1 : min(until + 1, end)])
-            scores = self._model.score(list(prompt.tokens[start:until]), start, following)
-            found += scores[max(0, begin - start) :]
-        for key, cut in zip(keys[lasting:], prompt.passing[:1], strict=False):
-            self._keep(key, (position, cut), passing=True)
-        return sum(found) / len(found) if found else 0.0
+        position = self._restore(prompt, keys[: lasting + passing], evict=True)
+        return self._read_kept(prompt, keys[:lasting], position, stop, PIECE)
+
+    def lasting(self, prompt: TokenisedPrompt) -> list[State] | None:
+        """The states of the prompt's lasting parts; `None` where one is not kept."""
+        keys = self._keys(prompt)[: len(prompt.cuts)]
+        known = self.states.known(keys) if self.states is not None else []
+        return known if len(known) == len(keys) else None
+
+    def keep_passing(self, prompt: TokenisedPrompt, sequence: int = TEXT) -> None:
+        """Keep the first passing part of a prompt that was read, in this sequence, up to there or further."""
+        if prompt.passing:
+            place = len(prompt.cuts)
+            self._keep(self._keys(prompt)[place], prompt.parts[place], passing=True, sequence=sequence)
+
+    def keep_end(self, prompt: TokenisedPrompt, scores: NDArray[np.float32], *, branch: bool = False) -> None:
+        """Keep the scores of what follows a prompt, and, unless it is a `branch`, how the text stands at its end."""
+        if self.states is None:
+            return
+        key = end_key(self._fingerprint, prompt)
+        self.states.add_passing(key + (_BRANCH_SCORES if branch else _SCORES), scores.view(np.uint8))
+        if not branch:
+            self._keep(key, (max((*prompt.cuts, *prompt.passing), default=0), len(prompt.tokens)), passing=True)
+
+    def ended(self, prompt: TokenisedPrompt, *, branch: bool = False) -> NDArray[np.float32] | None:
+        """The scores of what follows a prompt, where they were kept."""
+        if self.states is None:
+            return None
+        key = end_key(self._fingerprint, prompt)
+        scores = self.states.passing.get(key + (_BRANCH_SCORES if branch else _SCORES))
+        return None if scores is None else scores.view(np.float32)
+
+    def resume(self, prompt: TokenisedPrompt) -> NDArray[np.float32] | None:
+        """Put the whole prompt back, and give the scores of what follows; `None` where not all of it is kept."""
+        scores = self.ended(prompt)
+        if scores is None or self.states is None:
+            return None
+        keys = [*self._keys(prompt), end_key(self._fingerprint, prompt)]
+        known = self.states.known(keys)
+        if len(known) < len(keys):
+            return None
+        self._model.clear()
+        return scores if all(map(self._model.restore, known)) else None
 
     def fill(self, ahead: Ahead, stop: Callable[[], bool]) -> bool:
         """Fill the states of a prompt's lasting parts, pushing nothing out. False when there is no room for more.
@@ -153,11 +187,13 @@ class Reader:
     def _decode(self, prompt: TokenisedPrompt, start: int, end: int) -> None:
         self._model.decode(list(prompt.tokens[start:end]), start, logits=end == len(prompt.tokens))
 
-    def _keep(self, key: str, part: tuple[int, int], *, passing: bool = False, evict: bool = True) -> bool:
+    def _keep(
+        self, key: str, part: tuple[int, int], *, passing: bool = False, evict: bool = True, sequence: int = TEXT
+    ) -> bool:
         if self.states is None:
             return False
         try:
-            state = self._model.state(*part)
+            state = self._model.state(*part, sequence)
         except MemoryError:
             log.debug("no memory for a state of %d tokens", part[1] - part[0])
             return False

@@ -37,9 +37,19 @@ def state_keys(fingerprint: str, prompt: TokenisedPrompt) -> list[str]:
 
     `fingerprint` names model, build and context.
     """
+    return _chain(fingerprint, prompt, prompt.parts)
+
+
+def end_key(fingerprint: str, prompt: TokenisedPrompt) -> str:
+    """The key of what stands behind the last of the prompt's parts, up to its end."""
+    behind = max((*prompt.cuts, *prompt.passing), default=0)
+    return _chain(fingerprint, prompt, [*prompt.parts, (behind, len(prompt.tokens))])[-1]
+
+
+def _chain(fingerprint: str, prompt: TokenisedPrompt, parts: Sequence[tuple[int, int]]) -> list[str]:
     keys: list[str] = []
     before = hashlib.sha256(fingerprint.encode()).digest()
-    for start, end in prompt.parts:
+    for start, end in parts:
         before = hashlib.sha256(before + np.array(prompt.tokens[start:end], dtype="<i4").tobytes()).digest()
         keys.append(before.hex())
     return keys

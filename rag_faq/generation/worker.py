@@ -15,13 +15,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rag_faq.errors import EngineError
+from rag_faq.generation.generator import Sampling
 from rag_faq.generation.hardware import give_way
 from rag_faq.generation.job import Job, closed
 from rag_faq.generation.llama import PIECE, LlamaModel
 from rag_faq.generation.reading import SHORT_PIECE, Ahead, Interrupted, Reader
 from rag_faq.generation.states import StateStore
 from rag_faq.generation.template import TokenisedPrompt
+from rag_faq.generation.together import Together
 from rag_faq.generation.writing import Desk, Writer
 
 log = logging.getLogger(__name__)
@@ -34,6 +39,7 @@ class Worker:
         """`parallel`: the most texts that are written at once; `fingerprint`: all that a state's values depend on."""
         self._model = model
         self._reader = Reader(model, states, fingerprint)
+        self._together = Together(model, self._reader)
         self._desk = Desk(model, parallel)
         self._line: deque[Job] = deque()
         self._ahead: deque[Ahead] = deque()
@@ -146,15 +152,14 @@ class Worker:
         waited = time.perf_counter() - job.since
         job.stats = replace(job.stats, queue_s=waited, prompt_tokens=len(job.prompt.tokens))
         try:
-            stop = self._make_way(job)
             if job.likelihood:
-                job.output.put(self._reader.likelihood(job.prompt, stop))
-                return
-            self._read(job, stop)
-            if job.sampling is None:
-                job.output.put(self._model.logits())
+                stop = self._make_way(job)
+                job.output.put(self._together.likelihoods((job.prompt, *job.beside), job.ahead, stop))
+            elif job.sampling is None:
+                job.output.put(self._scores(job))
             else:
-                self._desk.sit_down(Writer(job, job.sampling, self._model))
+                first = self._first(job, job.sampling)
+                self._desk.sit_down(Writer(job, job.sampling, self._model), first)
         except Interrupted:
             job.end("cancelled")
         except EngineError as error:
@@ -178,6 +183,29 @@ class Worker:
             if stop():
                 raise Interrupted
         return stop
+
+    def _scores(self, job: Job) -> NDArray[np.float32]:
+        """The scores of what follows a prompt. Where it comes with a stem, that is read along."""
+        kept = self._reader.ended(job.prompt, branch=bool(job.ahead))
+        if kept is not None:
+            job.stats = replace(job.stats, cached_tokens=len(job.prompt.tokens))
+            return kept
+        stop = self._make_way(job)
+        found = self._together.scores(job.prompt, job.ahead[0], stop) if job.ahead else None
+        if found is None:
+            self._read(job, stop)
+            found = self._model.logits()
+        return found
+
+    def _first(self, job: Job, sampling: Sampling) -> int | None:
+        """Bring the model's own context to the end of the prompt. Gives the first token, if it is known by then."""
+        stop = self._make_way(job)
+        scores = self._reader.resume(job.prompt) if sampling.temperature <= 0 else None
+        if scores is None:
+            self._read(job, stop)
+            return None
+        job.stats = replace(job.stats, cached_tokens=len(job.prompt.tokens))
+        return int(scores.argmax())
 
     def _read(self, job: Job, stop: Callable[[], bool]) -> None:
         """Bring the model's own context to the end of the prompt."""

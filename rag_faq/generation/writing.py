@@ -113,9 +113,11 @@ class Desk:
         self._alone = None
         return True
 
-    def sit_down(self, writer: Writer) -> None:
-        """Begin a text whose prompt was just read in the model's own context."""
-        finish = writer.take(self._model.sample(writer.sampler)) if writer.most > 0 else "length"
+    def sit_down(self, writer: Writer, first: int | None = None) -> None:
+        """Begin a text whose prompt was just read in the model's own context; with its first token, if known."""
+        if first is None and writer.most > 0:
+            first = self._model.sample(writer.sampler)
+        finish = "length" if first is None or writer.most <= 0 else writer.take(first)
         if finish is not None:
             writer.end(finish)
         elif not len(self) or not self._seat(writer):

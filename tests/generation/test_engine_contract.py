@@ -13,6 +13,7 @@ from rag_faq.records import Message, Prompt
 from rag_faq.testing import ScriptedGenerator
 
 PROMPT = Prompt((Message("system", ("Be brief.",)), Message("user", ("Some text. ", "Question: what is it?"))))
+OTHER = Prompt((Message("system", ("Be brief.",)), Message("user", ("Other text. ", "Question: what is it?"))))
 
 
 @pytest.fixture(params=["scripted", pytest.param("llama", marks=pytest.mark.weights)])
@@ -83,9 +84,15 @@ def test_choosing_gives_one_probability_an_option(generator):
 
 
 def test_a_question_is_as_likely_each_time_it_is_looked_at(generator):
-    found = generator.likelihood(PROMPT)
-    assert found == generator.likelihood(PROMPT)
-    assert found is None or found < 0  # a server does not tell
+    found = generator.likelihoods([PROMPT, OTHER])
+    assert found == generator.likelihoods([PROMPT, OTHER], ahead=[PROMPT])
+    assert found is None or (len(found) == 2 and max(found) < 0)  # a server does not tell
+
+
+def test_a_hint_of_what_comes_next_changes_nothing_of_it(generator):
+    text = "".join(generator.generate(OTHER, Sampling(max_tokens=4)))
+    assert sum(generator.choose(PROMPT, ("Yes", "No"), ahead=OTHER)) == pytest.approx(1.0)
+    assert "".join(generator.generate(OTHER, Sampling(max_tokens=4))) == text
 
 
 def test_tokens_are_counted(generator):

@@ -97,8 +97,8 @@ def likelihood(worker: Worker, prompt: TokenisedPrompt) -> float:
     job = Job(prompt, likelihood=True)
     worker.submit(job)
     found = job.output.get()
-    assert isinstance(found, float)
-    return found
+    assert isinstance(found, tuple)
+    return found[0]
 
 
 def log_probability(scores: np.ndarray, token: int) -> float:

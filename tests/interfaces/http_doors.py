@@ -79,10 +79,10 @@ class PacedGenerator:
     def generate(self, prompt: Prompt, sampling: Sampling, cancel: threading.Event | None = None) -> PacedGeneration:
         return PacedGeneration(self, sampling.max_tokens, cancel or threading.Event())
 
-    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
         return (1.0,) + (0.0,) * (len(options) - 1)
 
-    def likelihood(self, prompt: Prompt) -> None: ...
+    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> None: ...
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
