@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ from rag_faq.generation.llama import LlamaModel, State
 from rag_faq.generation.reading import Ahead, Reader
 from rag_faq.generation.states import StateStore
 from rag_faq.generation.template import TokenisedPrompt
+from rag_faq.generation.together import Together
 
-WAYS = ("from kept states", "behind the gate")  # of reading a prompt otherwise than cold
+WAYS = ("from kept states", "behind the gate", "in one batch")  # of reading a prompt otherwise than cold
+_BESIDE = 3  # prompts that are read before it in that batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +88,26 @@ class Comparison:
         self._tokens = tokens
         self._cold = Reader(model, None, "")
         self._keeping = Reader(model, states, "")
+        self._together = Together(model, self._keeping)
+        self._before: deque[TokenisedPrompt] = deque(maxlen=_BESIDE)
 
     def compare(self, asked: Asked, *, write: bool) -> Compared:
         """All sides of one question. With `write`, each side writes its answer, whatever is equal before it."""
         cold = self._read(self._cold, TokenisedPrompt(asked.answer.tokens, ()))
-        answer = self._write(asked)
+        answer = self._write(asked, int(cold.scores.argmax()))
         self._fill(asked.prefix)
-        held = [self._hold(asked, cold, answer, write=write)]
+        held = [self._hold(asked, cold, answer, self._read(self._keeping, asked.answer), write=write)]
         self._read(self._keeping, asked.gate)
-        held.append(self._hold(asked, cold, answer, write=write))
+        held.append(self._hold(asked, cold, answer, self._read(self._keeping, asked.answer), write=write))
+        held.append(self._hold(asked, cold, answer, self._read_beside(asked.answer), write=write))
+        self._before.append(asked.answer)
         return Compared(asked.id, asked.sources, len(asked.answer.tokens), cold.seconds, tuple(held))
 
-    def _hold(self, asked: Asked, cold: Reading, answer: Sequence[int], *, write: bool) -> Held:
-        here = self._read(self._keeping, asked.answer)
+    def _hold(self, asked: Asked, cold: Reading, answer: Sequence[int], here: Reading, *, write: bool) -> Held:
         scores_equal = np.array_equal(here.scores, cold.scores)
         context_equal = np.array_equal(here.context, cold.context)
         written = write or not (scores_equal and context_equal)
-        other = self._write(asked) if written else answer
+        other = self._write(asked, int(here.scores.argmax())) if written else answer
         at = first_difference(answer, other)
         return Held(
             restored=here.restored,
@@ -126,11 +132,21 @@ class Comparison:
         scores = self._model.logits()  # waits until they are there
         return Reading(restored, time.perf_counter() - start, scores, self._model.whole())
 
-    def _write(self, asked: Asked) -> list[int]:
-        """The greedy answer behind the prompt that was just read, with the token that ends it."""
+    def _read_beside(self, prompt: TokenisedPrompt) -> Reading:
+        """Read behind others in one batch, and put back as the answer finds it."""
+        start = time.perf_counter()
+        self._together.read([*self._before, prompt], _never)
+        seconds = time.perf_counter() - start
+        scores = self._keeping.resume(prompt)
+        if scores is None:  # no room for what was read
+            return self._read(self._keeping, prompt)
+        return Reading(len(prompt.tokens), seconds, scores, self._model.whole())
+
+    def _write(self, asked: Asked, first: int) -> list[int]:
+        """The greedy answer behind the prompt that was just read, from its first token to the one that ends it."""
         sampler = self._model.sampler(0.0, 0)
         try:
-            written = [self._model.sample(sampler)]
+            written = [first]
             while len(written) < self._tokens and not self._model.is_end(written[-1]):
                 self._model.decode(written[-1:], len(asked.answer.tokens) + len(written) - 1, logits=True)
                 written.append(self._model.sample(sampler))

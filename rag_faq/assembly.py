@@ -17,7 +17,7 @@ from rag_faq.errors import IndexFolderError, ModelError
 from rag_faq.generation import openai_wire, written
 from rag_faq.generation.generator import Generator
 from rag_faq.generation.hardware import give_way
-from rag_faq.grounding.asking import ModelsWord
+from rag_faq.grounding.asking import ModelsWord, statement_probe
 from rag_faq.grounding.verify import Verifier
 from rag_faq.models.cache import models_folder
 from rag_faq.models.resolve import resolve
@@ -207,9 +207,10 @@ def load_chatbot(settings: Settings | None = None) -> FaqChatbot:
     generator = load_generator(settings)
     options = Options(**{name: getattr(settings, name) for name in Options.__dataclass_fields__})
     closer = load_closer(settings, retriever)
-    verifier = Verifier(retriever.embedder, None if isinstance(generator, NoModel) else ModelsWord(generator))
     if isinstance(generator, NoModel):
+        verifier = Verifier(retriever.embedder)
         return FaqChatbot(retriever, verifier, None, options, closer=closer, model_note=generator.reason)
+    verifier = Verifier(retriever.embedder, ModelsWord(generator, statement_probe(generator.info)))
     return FaqChatbot(retriever, verifier, generator, options, closer=closer, cut=source_cut(settings, generator))
 
 

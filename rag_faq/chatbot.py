@@ -16,8 +16,9 @@ from rag_faq.composing import as_it_stands, check, joined, write
 from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation import replies
 from rag_faq.generation.finding import Finder, Found, Share
-from rag_faq.generation.gate import Gate, less_likely
+from rag_faq.generation.gate import Gate
 from rag_faq.generation.generator import Generator
+from rag_faq.generation.odds import less_likely
 from rag_faq.generation.orders import without_orders
 from rag_faq.grounding.attribute import Grounded
 from rag_faq.grounding.verify import Verifier

@@ -8,8 +8,9 @@ from dataclasses import replace
 from threading import Event
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rag_faq.generation.generator import GenerationStats, Sampling
+from rag_faq.generation.generator import GenerationStats, Reading, Sampling
 from rag_faq.records import ModelInfo, Prompt
 from rag_faq.retrieval.embedder import Vectors
 
@@ -88,15 +89,17 @@ class ScriptedGenerator:
         *,
         choices: Callable[[Prompt, Sequence[str]], tuple[float, ...]] | None = None,
         likelihoods: Callable[[Prompt], float] | None = None,
+        scores: Callable[[Prompt], NDArray[np.float32]] | None = None,
         context_tokens: int = 4096,
     ) -> None:
         self._script = script
         self._choices = choices
         self._likelihoods = likelihoods
+        self._scores = scores
         self.info = ModelInfo(name="scripted", device="cpu", context_tokens=context_tokens)
         self.prompts: list[Prompt] = []  # every prompt that was generated from, in order
-        self.asked: list[Prompt] = []  # every prompt that was put to `choose`
-        self.measured: list[Prompt] = []  # every prompt whose likelihood was asked for
+        self.asked: list[Prompt] = []  # every prompt that was put to `choose` or `scores`
+        self.measured: list[Prompt] = []  # every prompt that was put to `read`
         self.warmed: list[Prompt] = []
         self.closed = False
 
@@ -107,17 +110,25 @@ class ScriptedGenerator:
         tokens = sum(self.count_tokens(message.content) for message in prompt.messages)
         return ScriptedGeneration(text, GenerationStats(prompt_tokens=tokens), sampling, cancel)
 
-    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
         """What `choices` gives; without it, all for the first option."""
         self.asked.append(prompt)
         if self._choices is not None:
             return self._choices(prompt, options)
         return (1.0,) + (0.0,) * (len(options) - 1)
 
-    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> tuple[float, ...] | None:
-        """What the function of that name gives for each; without it, it is not told."""
+    def scores(self, prompt: Prompt) -> NDArray[np.float32] | None:
+        """What the function of that name gives; without it, they are not told."""
+        self.asked.append(prompt)
+        return self._scores(prompt) if self._scores is not None else None
+
+    def read(self, prompts: Sequence[Prompt]) -> tuple[Reading, ...] | None:
+        """Likelihoods by the function of that name, and scores; without it, nothing is told."""
         self.measured.extend(prompts)
-        return tuple(map(self._likelihoods, prompts)) if self._likelihoods is not None else None
+        if self._likelihoods is None:
+            return None
+        scores = self._scores or (lambda _: np.zeros(1, dtype=np.float32))
+        return tuple(Reading(self._likelihoods(prompt), scores(prompt)) for prompt in prompts)
 
     def count_tokens(self, text: str) -> int:
         """Words."""

@@ -12,9 +12,10 @@ from threading import Event
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag_faq.errors import EngineError, QuestionError
-from rag_faq.generation.generator import GenerationStats, Sampling
+from rag_faq.generation.generator import GenerationStats, Reading, Sampling
 from rag_faq.generation.gguf import GgufFile, read_gguf
 from rag_faq.generation.hardware import Gpu, available_addresses, available_memory, gpus, usable_cores
 from rag_faq.generation.job import Job
@@ -151,7 +152,7 @@ class LlamaEngine:
         self._worker.submit(job)
         return LlamaGeneration(job)
 
-    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
         """The probability of each option as the assistant's first token, normalised over the options.
 
         An option is told by its first token; ValueError when two options share theirs.
@@ -159,17 +160,19 @@ class LlamaEngine:
         firsts = [self._model.tokenise(option, special=False)[:1] for option in options]
         if [] in firsts or len({first[0] for first in firsts}) < len(firsts):
             raise ValueError(f"the options {list(options)} do not differ in their first tokens")
-        after = () if ahead is None else (self._tokenise(ahead, 1),)
-        scores = self._result(Job(self._tokenise(prompt, 1), ahead=after), np.ndarray)
-        chosen = scores[[first[0] for first in firsts]].astype(np.float64)
+        chosen = self.scores(prompt)[[first[0] for first in firsts]].astype(np.float64)
         weights = np.exp(chosen - chosen.max())
         return tuple(float(weight) for weight in weights / weights.sum())
 
-    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> tuple[float, ...]:
-        """Mean log-probability of a token of each prompt's last segment, given what stands before."""
+    def scores(self, prompt: Prompt) -> NDArray[np.float32]:
+        """The scores of every token as the assistant's first one, shape (vocabulary size,)."""
+        scores: NDArray[np.float32] = self._result(Job(self._tokenise(prompt, 1)), np.ndarray)
+        return scores
+
+    def read(self, prompts: Sequence[Prompt]) -> tuple[Reading, ...]:
+        """What shows when these prompts are read, as many as fit in one batch; each as if it were alone."""
         first, *others = (self._tokenise(prompt, 1) for prompt in prompts)
-        after = tuple(self._tokenise(prompt, 1) for prompt in ahead)
-        return self._result(Job(first, likelihood=True, beside=tuple(others), ahead=after), tuple)
+        return self._result(Job(first, beside=tuple(others), measured=True), tuple)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens this text takes in this model."""

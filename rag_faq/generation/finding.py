@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from rag_faq.errors import EngineError
-from rag_faq.generation.gate import Gate, Judged
+from rag_faq.generation.gate import Gate
 from rag_faq.generation.generator import Generator
+from rag_faq.generation.judged import Judged
 from rag_faq.generation.rewrite import Rewriter
 from rag_faq.generation.select import adds_words, interleave, number_sources
 from rag_faq.generation.verbatim import own_question

@@ -22,19 +22,20 @@ The weights are general (no feature looks at what the words are). `benchmarks/ca
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from itertools import takewhile
-from typing import Any
 
 from rag_faq.generation.generator import Generator
+from rag_faq.generation.judged import Judged, by_odds
+from rag_faq.generation.odds import Weights, logit, sigmoid
+from rag_faq.generation.probing import Prober, gate_probes
 from rag_faq.generation.prompt import answer_prompt, gate_prompt
 from rag_faq.generation.select import number_sources
-from rag_faq.records import Hit, Prompt
+from rag_faq.records import Hit
 
 # More of the search's figures (cosine, margin, coverage of words) gave no better separation: see docs/evaluation.md.
 SEARCH_FEATURES = ("score",)
@@ -47,18 +48,6 @@ LOOK_AT = 5  # entries that are put in order
 MOST_ASKED = 3  # of which the model is asked for its "yes"
 YES_NO = ("yes", "no")
 _BOUNDS = ("far", "sure", "plain", "clear", "near", "typical", "close", "doubtful", "unlikely")
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """A logistic regression: the intercept, and one weight a feature."""
-
-    intercept: float
-    weights: tuple[float, ...]
-
-    def odds(self, values: Sequence[float]) -> float:
-        """The log-odds of these feature values."""
-        return self.intercept + sum(w * v for w, v in zip(self.weights, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,62 +83,41 @@ class Calibration:
         return (*verdict, max(self.unlikely, elsewhere))
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """An entry that was found, and the probability that it answers the question."""
-
-    hit: Hit
-    probability: float
-    behind: float = 0.0  # log-odds by which it is less likely the right one than the leading entry
-    yes: float | None = None  # the model's own probability; None where it was not asked
-    likelihood: float = 0.0  # of the question after the entry, in nats a token; a typical one where it is not told
-
-
-def logit(p: float) -> float:
-    """Log-odds of a probability, which is kept a millionth away from 0 and 1."""
-    p = min(max(p, 1e-6), 1 - 1e-6)
-    return math.log(p / (1 - p))
-
-
-def sigmoid(x: float) -> float:
-    """The probability whose log-odds are `x`."""
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
-
-
-def less_likely(probability: float, log_odds: float) -> float:
-    """The probability with so much taken off its log-odds."""
-    return sigmoid(logit(probability) - log_odds)
-
-
 @cache
 def default_calibration() -> Calibration:
     """The weights that ship with the package (`gate.toml`)."""
     table = tomllib.loads(files("rag_faq.generation").joinpath("gate.toml").read_text(encoding="utf-8"))
     return Calibration(
-        search=_weights(table["search"], SEARCH_FEATURES),
-        order=_weights(table["order"], ORDER_FEATURES),
-        among=_weights(table["among"], CLOSE_FEATURES),
-        read=_weights(table["read"], READ_FEATURES),
-        verdict=_weights(table["verdict"], VERDICT_FEATURES),
-        doubt=_weights(table["doubt"], DOUBT_FEATURES),
+        search=Weights.of(table["search"], SEARCH_FEATURES),
+        order=Weights.of(table["order"], ORDER_FEATURES),
+        among=Weights.of(table["among"], CLOSE_FEATURES),
+        read=Weights.of(table["read"], READ_FEATURES),
+        verdict=Weights.of(table["verdict"], VERDICT_FEATURES),
+        doubt=Weights.of(table["doubt"], DOUBT_FEATURES),
         **{name: table[name] for name in _BOUNDS},
     )
-
-
-def _weights(table: dict[str, Any], names: Sequence[str]) -> Weights:
-    return Weights(table.get("intercept", 0.0), tuple(table[name] for name in names))
 
 
 class Gate:
     """Judges the entries that a search found."""
 
     def __init__(
-        self, generator: Generator | None, cut: Callable[[Hit], str], calibration: Calibration | None = None
+        self,
+        generator: Generator | None,
+        cut: Callable[[Hit], str],
+        calibration: Calibration | None = None,
+        prober: Prober | None = None,
     ) -> None:
-        """Without a generator the search decides alone. `cut` gives the part of an entry that the model is shown."""
-        self._generator = generator
-        self._cut = cut
+        """Without a generator the search decides alone. `cut` gives the part of an entry that the model is shown.
+
+        `prober` judges where its model has probes; by default there is one if they ship with the package.
+        """
+        self.generator = generator
+        self.cut = cut
         self._calibration = calibration or default_calibration()
+        if prober is None and generator is not None and (probes := gate_probes(generator.info)) is not None:
+            prober = Prober(generator, cut, probes)
+        self.prober = prober
 
     def judge(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
         """The hits that are near the first one, in order, the likeliest to be right first, with their probabilities."""
@@ -158,10 +126,12 @@ class Gate:
             return ()
         calibration = self._calibration
         first = self._searched(near[0])
+        if self.prober is not None and first > calibration.far:
+            return self.prober.judge(question, near)
         alone = len(near) == 1 and first >= calibration.plain
-        if self._generator is None or alone or not calibration.far < first < calibration.sure:
+        if self.generator is None or alone or not calibration.far < first < calibration.sure:
             return self._ordered(near, [calibration.typical] * len(near))
-        likelihoods = self._likelihoods(question, near)
+        likelihoods = self.likelihoods(question, near)
         if likelihoods is None:
             return self._by_yes(question, near)
         ordered = self._ordered(near, likelihoods)
@@ -186,10 +156,11 @@ class Gate:
     def likelihoods(self, question: str, hits: Sequence[Hit]) -> tuple[float, ...] | None:
         """How likely the model finds the question after each entry, in nats a token; `None` where it does not tell.
 
-        There must be a generator.
+        There must be a generator, and a hit.
         """
-        assert self._generator is not None
-        return self._generator.likelihoods([self._answer_prompt(question, hit) for hit in hits])
+        assert self.generator is not None
+        readings = self.generator.read([answer_prompt(question, number_sources((hit,), self.cut)) for hit in hits])
+        return None if readings is None else tuple(reading.likelihood for reading in readings)
 
     def elsewhere(self, question: str, hits: Sequence[Hit]) -> float | None:
         """How likely the model finds the question after the last of the hits; None where that is a near one."""
@@ -198,28 +169,9 @@ class Gate:
 
     def ask(self, question: str, hit: Hit) -> float:
         """The model's probability that the entry's text holds the answer. There must be a generator."""
-        assert self._generator is not None
-        yes, _ = self._generator.choose(
-            self._gate_prompt(question, hit), YES_NO, ahead=self._answer_prompt(question, hit)
-        )
+        assert self.generator is not None
+        yes, _ = self.generator.choose(gate_prompt(question, number_sources((hit,), self.cut)), YES_NO)
         return yes
-
-    def _likelihoods(self, question: str, near: Sequence[Hit]) -> tuple[float, ...] | None:
-        """The same, of hits that are put in order: what will probably be wanted next of the first is read along."""
-        assert self._generator is not None
-        prompts = [self._answer_prompt(question, hit) for hit in near]
-        ahead = prompts[:1]
-        calibration = self._calibration
-        typical = calibration.read_features(near[0].score, near[0].score, calibration.typical)
-        if len(near) == 1 and calibration.read.odds(typical) < calibration.clear:
-            ahead.append(self._gate_prompt(question, near[0]))
-        return self._generator.likelihoods(prompts, ahead)
-
-    def _answer_prompt(self, question: str, hit: Hit) -> Prompt:
-        return answer_prompt(question, number_sources((hit,), self._cut))
-
-    def _gate_prompt(self, question: str, hit: Hit) -> Prompt:
-        return gate_prompt(question, number_sources((hit,), self._cut))
 
     def _searched(self, hit: Hit) -> float:
         return sigmoid(self._calibration.search.odds((hit.score,)))
@@ -230,20 +182,20 @@ class Gate:
         judged = [
             Judged(hit, self._searched(hit), likelihood=found) for hit, found in zip(hits, likelihoods, strict=True)
         ]
-        return _by_odds(judged, odds)
+        return by_odds(judged, odds)
 
     def _among_close(self, judged: Sequence[Judged]) -> tuple[Judged, ...]:
         """The same, those that lead and were asked about put in order by their "yes" too."""
         asked = list(takewhile(lambda item: item.yes is not None, judged))
         among = self._calibration.among
         odds = [among.odds((i.hit.score, i.likelihood, logit(i.yes))) for i in asked if i.yes is not None]
-        return (*_by_odds(asked, odds), *judged[len(asked) :])
+        return (*by_odds(asked, odds), *judged[len(asked) :])
 
     def _by_yes(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
         """The first few hits in the order of their probabilities, all of them asked about."""
         unjudged = [Judged(hit, 0.0, likelihood=self._calibration.typical) for hit in hits[:MOST_ASKED]]
         judged = [self._asked(question, item, hits[0]) for item in unjudged]
-        return _by_odds(judged, [logit(item.probability) for item in judged])
+        return by_odds(judged, [logit(item.probability) for item in judged])
 
     def _verdict(self, question: str, item: Judged, first: Hit, elsewhere: Callable[[], float | None]) -> Judged:
         """The same with the probability that it answers, once the question was read after it."""
@@ -265,9 +217,3 @@ class Gate:
         if abs(odds) <= calibration.doubtful and (far := elsewhere()) is not None:
             odds = calibration.doubt.odds(calibration.doubt_features(features, far))
         return replace(item, probability=sigmoid(odds), yes=yes)
-
-
-def _by_odds(judged: Sequence[Judged], odds: Sequence[float]) -> tuple[Judged, ...]:
-    """The entries by these log-odds of being the right one, the likeliest first; ties keep their order."""
-    behind = (replace(item, behind=max(odds) - own) for item, own in zip(judged, odds, strict=True))
-    return tuple(sorted(behind, key=lambda item: item.behind))

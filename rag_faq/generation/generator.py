@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Literal, Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rag_faq.records import ModelInfo, Prompt
 
 Finish: TypeAlias = Literal["stop", "length", "cancelled"]
@@ -31,6 +34,14 @@ class GenerationStats:
     new_tokens: int = 0
     queue_s: float = 0.0  # waiting in line for the model
     finish: Finish = "stop"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What shows when a prompt is read."""
+
+    likelihood: float  # mean log-probability of a token of its last segment, given what stands before; in nats
+    scores: NDArray[np.float32]  # (vocabulary size,): of every token as the assistant's first one
 
 
 class Generation(Protocol):
@@ -66,19 +77,24 @@ class Generator(Protocol):
         """
         ...
 
-    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
         """The probability of each option as the assistant's first token, normalised over the options.
 
-        An option is told by its first token; options must differ there. Nothing is generated. `ahead`: a hint, the
-        prompt that will probably be generated from next, and that begins as this one does.
+        An option is told by its first token; options must differ there. Nothing is generated.
         """
         ...
 
-    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> tuple[float, ...] | None:
-        """Of each prompt's last segment: mean log-probability of a token, given what stands before; in nats.
+    def scores(self, prompt: Prompt) -> NDArray[np.float32] | None:
+        """The scores of every token as the assistant's first one, shape (vocabulary size,).
 
-        None where the model does not tell. Nothing is generated. There must be a prompt. `ahead`: a hint, what will
-        probably be wanted next of the first prompt and of one that goes on from it.
+        None where the model does not tell. Nothing is generated.
+        """
+        ...
+
+    def read(self, prompts: Sequence[Prompt]) -> tuple[Reading, ...] | None:
+        """What shows when these prompts are read, of which there must be one; to generate from them is then quick.
+
+        None where the model does not tell. Nothing is generated.
         """
         ...
 

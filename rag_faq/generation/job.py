@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_faq.errors import EngineError
-from rag_faq.generation.generator import Finish, GenerationStats, Sampling
+from rag_faq.generation.generator import Finish, GenerationStats, Reading, Sampling
 from rag_faq.generation.template import TokenisedPrompt
 
 
@@ -20,23 +20,22 @@ class End:
     """Last item of a job's output."""
 
 
-Item: TypeAlias = str | tuple[float, ...] | NDArray[np.float32] | EngineError | End
+Item: TypeAlias = str | tuple[Reading, ...] | NDArray[np.float32] | EngineError | End
 
 
 @dataclass(eq=False)
 class Job:
     """One caller's prompt.
 
-    Without `sampling` only the scores of the first token are wanted, or, if `likelihood`, how likely the last segments
-    of the prompt and of those `beside` it are. `ahead`: prompts that begin as this one, probably wanted next.
+    Without `sampling` only the scores of the first token are wanted, or, if `measured`, what shows when the prompt is
+    read, and when those `beside` it are.
     """
 
     prompt: TokenisedPrompt
     sampling: Sampling | None = None
     cancel: threading.Event | None = None
-    likelihood: bool = False
     beside: tuple[TokenisedPrompt, ...] = ()
-    ahead: tuple[TokenisedPrompt, ...] = ()
+    measured: bool = False
     stats: GenerationStats = field(default_factory=GenerationStats)
     output: queue.SimpleQueue[Item] = field(default_factory=queue.SimpleQueue)
     left: bool = False  # the caller went away

@@ -58,12 +58,12 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One token of a batch, and the sequences that it is part of. `scored`: what follows it is wanted."""
+    """One token of a batch, and the sequence that it is part of. `scored`: what follows it is wanted."""
 
     token: int
     position: int
     scored: bool = False
-    sequences: tuple[int, ...] = (TEXT,)
+    sequence: int = TEXT
 
 
 class _Messages:
@@ -136,7 +136,7 @@ class LlamaModel:
             self.free()
             raise _does_not_load(path, lib.messages) from error
         self._memory = api.llama_get_memory(self._context)
-        self._batch = api.llama_batch_init(PIECE + LEAST, 0, 1 + len(BESIDE))
+        self._batch = api.llama_batch_init(PIECE + LEAST, 0, 1)
         self._last = 0  # the last scored row of the last batch
         self.on_gpu = layout.gpu_layers != 0
         self.layers: int = api.llama_model_n_layer(self._model)
@@ -221,13 +221,12 @@ class LlamaModel:
             filling = -len(rows) % ALIGNMENT
             scored = sum(row.scored for row in rows)
             scored = max(LEAST - scored, -scored % ALIGNMENT) if scored else 0
-        filled = (*rows, *(Row(rows[0].token, n, False, (_SCRATCH,)) for n in range(filling)))
+        filled = (*rows, *(Row(rows[0].token, n, False, _SCRATCH) for n in range(filling)))
         for i, row in enumerate(filled):
             batch.token[i] = row.token
             batch.pos[i] = row.position
-            batch.n_seq_id[i] = len(row.sequences)
-            for n, sequence in enumerate(row.sequences):
-                batch.seq_id[i][n] = sequence
+            batch.n_seq_id[i] = 1
+            batch.seq_id[i][0] = row.sequence
             batch.logits[i] = row.scored or scored > 0
             scored -= not row.scored
             self._last = i if row.scored else self._last
@@ -267,10 +266,6 @@ class LlamaModel:
             self.api.llama_memory_seq_cp(self._memory, _SCRATCH, sequence, -1, -1)
         self.api.llama_memory_seq_rm(self._memory, _SCRATCH, -1, -1)
         return bool(taken)
-
-    def share(self, sequence: int) -> None:
-        """Let another sequence have all that the text has, in the same cells."""
-        self.api.llama_memory_seq_cp(self._memory, TEXT, sequence, -1, -1)
 
     def occupy(self, cells: int, *, lasting: bool) -> None:
         """Take so many cells from the texts that follow, until `clear`, or unless `lasting` until `vacate`.

@@ -180,7 +180,7 @@ class OpenAIServer:
             return ServerGeneration(run, None, cancel)
         return ServerGeneration(run, self._start(self._write, run), cancel)
 
-    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
         """The probability of each option as the assistant's first token, normalised over the options.
 
         Where the server tells no probabilities, the option that the model writes counts as probable at nine to one.
@@ -190,7 +190,10 @@ class OpenAIServer:
             raise ValueError(f"the options {list(options)} do not differ in how they begin")
         return self._call(self._choose, prompt, options)
 
-    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> None:
+    def scores(self, prompt: Prompt) -> None:
+        """Not told: the interface of these servers gives the probabilities of a few tokens only."""
+
+    def read(self, prompts: Sequence[Prompt]) -> None:
         """Not told: the interface of these servers gives probabilities of what is written only."""
 
     def count_tokens(self, text: str) -> int:

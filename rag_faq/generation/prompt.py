@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
+from rag_faq.generation.probe import wording
 from rag_faq.generation.voice import as_author, speaks_as_author
-from rag_faq.records import History, Message, Prompt, Source
+from rag_faq.records import FaqEntry, History, Message, Prompt, Source
 
 # The question ends its message, under this label. It is a part of the question's segment, so it is never kept.
 _QUESTION = "Question: "
+
+
+NOTHING = Source(1, FaqEntry("", 0, "", "", "", (0, 0)), "", 0.0)  # a source without words
 
 
 @cache
@@ -54,6 +58,11 @@ def gate_prompt(question: str, sources: Sequence[Source]) -> Prompt:
 def statement_prompt(statement: str, source: Source) -> Prompt:
     """Asks whether `source` says all that `statement` says, yes or no."""
     return _over_sources((source,), f"Statement: {statement}\n{_text('statement')}")
+
+
+def wording_of(prompt: Prompt) -> str:
+    """Names the texts of a prompt. That of a prompt over nothing names the words around what is put in."""
+    return wording(*(segment for message in prompt.messages for segment in message.segments))
 
 
 def prefix_prompt(sources: Sequence[Source]) -> Prompt:

@@ -21,8 +21,7 @@ log = logging.getLogger(__name__)
 
 # Where somebody waits for the end of a piece, pieces are smaller, though a seventh slower.
 SHORT_PIECE = 32
-# Behind the key of a prompt's end: its scores, of a prompt read by itself, and of one read as another one's branch.
-_SCORES, _BRANCH_SCORES = " scores", " scores of a branch"
+_SCORES = " scores"  # behind the key of a prompt's end
 
 
 class Interrupted(Exception):  # noqa: N818 (no error: a signal between those who read)
@@ -62,15 +61,10 @@ class Reader:
         position = self._read_kept(prompt, self._keys(prompt)[:kept], position, stop, piece)
         self._read_part(prompt, pieces(position, len(prompt.tokens), piece), stop)
 
-    def approach(self, prompt: TokenisedPrompt, stop: Callable[[], bool], passing: int = 0) -> int:
-        """Bring the text to the end of the prompt's lasting parts, or behind them as far as something is kept.
-
-        What was missing is kept; of the passing parts, at most so many are put back. Gives where the text ends.
-        """
-        lasting = len(prompt.cuts)
-        keys = self._keys(prompt)
-        position = self._restore(prompt, keys[: lasting + passing], evict=True)
-        return self._read_kept(prompt, keys[:lasting], position, stop, PIECE)
+    def approach(self, prompt: TokenisedPrompt, stop: Callable[[], bool]) -> int:
+        """Bring the text to the end of the prompt's lasting parts, and keep what was missing; gives where it ends."""
+        keys = self._keys(prompt)[: len(prompt.cuts)]
+        return self._read_kept(prompt, keys, self._restore(prompt, keys, evict=True), stop, PIECE)
 
     def lasting(self, prompt: TokenisedPrompt) -> list[State] | None:
         """The states of the prompt's lasting parts; `None` where one is not kept."""
@@ -78,40 +72,31 @@ class Reader:
         known = self.states.known(keys) if self.states is not None else []
         return known if len(known) == len(keys) else None
 
-    def keep_passing(self, prompt: TokenisedPrompt, sequence: int = TEXT) -> None:
-        """Keep the first passing part of a prompt that was read, in this sequence, up to there or further."""
-        if prompt.passing:
-            place = len(prompt.cuts)
-            self._keep(self._keys(prompt)[place], prompt.parts[place], passing=True, sequence=sequence)
-
-    def keep_end(self, prompt: TokenisedPrompt, scores: NDArray[np.float32], *, branch: bool = False) -> None:
-        """Keep the scores of what follows a prompt, and, unless it is a `branch`, how the text stands at its end."""
+    def keep_end(self, prompt: TokenisedPrompt, scores: NDArray[np.float32], sequence: int = TEXT) -> None:
+        """Keep a prompt that was read in this sequence, from its lasting parts on, and the scores of what follows."""
         if self.states is None:
             return
+        keys = self._keys(prompt)
+        if prompt.passing:
+            place = len(prompt.cuts)
+            self._keep(keys[place], prompt.parts[place], passing=True, sequence=sequence)
+        end = (max((*prompt.cuts, *prompt.passing[:1]), default=0), len(prompt.tokens))
         key = end_key(self._fingerprint, prompt)
-        self.states.add_passing(key + (_BRANCH_SCORES if branch else _SCORES), scores.view(np.uint8))
-        if not branch:
-            self._keep(key, (max((*prompt.cuts, *prompt.passing), default=0), len(prompt.tokens)), passing=True)
-
-    def ended(self, prompt: TokenisedPrompt, *, branch: bool = False) -> NDArray[np.float32] | None:
-        """The scores of what follows a prompt, where they were kept."""
-        if self.states is None:
-            return None
-        key = end_key(self._fingerprint, prompt)
-        scores = self.states.passing.get(key + (_BRANCH_SCORES if branch else _SCORES))
-        return None if scores is None else scores.view(np.float32)
+        self._keep(key, end, passing=True, sequence=sequence)
+        self.states.add_passing(key + _SCORES, scores.view(np.uint8))
 
     def resume(self, prompt: TokenisedPrompt) -> NDArray[np.float32] | None:
         """Put the whole prompt back, and give the scores of what follows; `None` where not all of it is kept."""
-        scores = self.ended(prompt)
-        if scores is None or self.states is None:
+        if self.states is None:
             return None
-        keys = [*self._keys(prompt), end_key(self._fingerprint, prompt)]
+        end = end_key(self._fingerprint, prompt)
+        scores = self.states.passing.get(end + _SCORES)
+        keys = [*self._keys(prompt)[: len(prompt.cuts) + 1], end]
         known = self.states.known(keys)
-        if len(known) < len(keys):
+        if scores is None or len(known) < len(keys):
             return None
         self._model.clear()
-        return scores if all(map(self._model.restore, known)) else None
+        return scores.view(np.float32) if all(map(self._model.restore, known)) else None
 
     def fill(self, ahead: Ahead, stop: Callable[[], bool]) -> bool:
         """Fill the states of a prompt's lasting parts, pushing nothing out. False when there is no room for more.

@@ -15,9 +15,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rag_faq.errors import EngineError
 from rag_faq.generation.generator import Sampling
 from rag_faq.generation.hardware import give_way
@@ -152,13 +149,14 @@ class Worker:
         waited = time.perf_counter() - job.since
         job.stats = replace(job.stats, queue_s=waited, prompt_tokens=len(job.prompt.tokens))
         try:
-            if job.likelihood:
-                stop = self._make_way(job)
-                job.output.put(self._together.likelihoods((job.prompt, *job.beside), job.ahead, stop))
+            stop = self._make_way(job)
+            if job.measured:
+                job.output.put(self._together.read((job.prompt, *job.beside), stop))
             elif job.sampling is None:
-                job.output.put(self._scores(job))
+                self._read(job, stop)
+                job.output.put(self._model.logits())
             else:
-                first = self._first(job, job.sampling)
+                first = self._first(job, job.sampling, stop)
                 self._desk.sit_down(Writer(job, job.sampling, self._model), first)
         except Interrupted:
             job.end("cancelled")
@@ -184,22 +182,8 @@ class Worker:
                 raise Interrupted
         return stop
 
-    def _scores(self, job: Job) -> NDArray[np.float32]:
-        """The scores of what follows a prompt. Where it comes with a stem, that is read along."""
-        kept = self._reader.ended(job.prompt, branch=bool(job.ahead))
-        if kept is not None:
-            job.stats = replace(job.stats, cached_tokens=len(job.prompt.tokens))
-            return kept
-        stop = self._make_way(job)
-        found = self._together.scores(job.prompt, job.ahead[0], stop) if job.ahead else None
-        if found is None:
-            self._read(job, stop)
-            found = self._model.logits()
-        return found
-
-    def _first(self, job: Job, sampling: Sampling) -> int | None:
+    def _first(self, job: Job, sampling: Sampling, stop: Callable[[], bool]) -> int | None:
         """Bring the model's own context to the end of the prompt. Gives the first token, if it is known by then."""
-        stop = self._make_way(job)
         scores = self._reader.resume(job.prompt) if sampling.temperature <= 0 else None
         if scores is None:
             self._read(job, stop)

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rag_faq.generation.gate import less_likely, logit
+from rag_faq.generation.odds import less_likely, logit
 from rag_faq.grounding.conflicts import foreign
 from rag_faq.grounding.evidence import Evidence, gather
 from rag_faq.grounding.sentences import Span
 from rag_faq.grounding.units import SourceReader
-from rag_faq.grounding.weigh import Scales, load_scales
+from rag_faq.grounding.weigh import Scales, Told, load_scales
 from rag_faq.grounding.words import content_stems, stem, tokens
 from rag_faq.retrieval.embedder import Embedder
 
@@ -32,8 +32,8 @@ _ECHO, _MOST_ECHOED = 0.8, 2
 _TRUSTED = 0.9
 # A document spells a name out in brackets; its "stand" stands for something else.
 _STANDS_FOR = re.compile(r"\bstands?\s+for\b", re.IGNORECASE)
-# What a model says of (sentence, source's text, source's question), as scaled log-odds; None where it cannot say.
-Word: TypeAlias = Callable[[str, str, str], float | None]
+# What a model tells of (sentence, source's text, source's question); None where it cannot say.
+Word: TypeAlias = Callable[[str, str, str], Told | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +139,4 @@ class Verifier:
         if self._word is None or evidence.objection or not low < score < high:
             return score
         told = self._word(sentence, source_text, question)
-        return score if told is None else self._scales.asked.score(evidence.features, told)
+        return score if told is None else self._scales.with_word(evidence.features, told)

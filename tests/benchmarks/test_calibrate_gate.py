@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibrate_gate import Row, calibrate, fit_order, order_out_of_fold
-from rag_faq.generation.gate import logit
+from rag_faq.generation.odds import logit
 
 
 def row(number, right, score, likelihood, yes, answerable=True):

@@ -29,8 +29,8 @@ OTHER_ANSWER = replace(
 )  # fmt: skip
 
 
-def row(name: str, first: Held = SAME, second: Held = SAME) -> Compared:
-    return Compared(name, 1, 220, 4.0, (first, second))
+def row(name: str, first: Held = SAME, second: Held = SAME, third: Held = SAME) -> Compared:
+    return Compared(name, 1, 220, 4.0, (first, second, third))
 
 
 def asked(*texts: str) -> list[Question]:
@@ -69,12 +69,17 @@ def test_equal_questions_are_counted_for_each_way_and_all_must_be_equal() -> Non
         "scores equal, behind the gate": (2, "of 3", False),
         "context equal, behind the gate": (3, "of 3", True),
         "answers equal, behind the gate": (3, "of 3", True),
+        "scores equal, in one batch": (3, "of 3", True),
+        "context equal, in one batch": (3, "of 3", True),
+        "answers equal, in one batch": (3, "of 3", True),
         "read on from the state that the gate left": (1, "of 3", None),
         "prompt read cold, p50": (4.0, "s", None),
         "prompt read from kept states, p50": (0.5, "s", None),
         "cold / from kept states": (8.0, "ratio", None),
         "prompt read behind the gate, p50": (0.5, "s", None),
         "cold / behind the gate": (8.0, "ratio", None),
+        "prompt read in one batch, p50": (0.5, "s", None),
+        "cold / in one batch": (8.0, "ratio", None),
     }
 
 
@@ -156,7 +161,7 @@ def test_kept_states_give_the_scores_the_context_and_the_answer_of_a_cold_run(
     assert answers_differ(rows) == 0
     assert all(held.scores_equal and held.context_equal and held.furthest == 0.0 for r in rows for held in r.held)
     # Only the proof's answers were written on each side.
-    assert [[held.written for held in r.held] for r in rows] == [[True, True]] * 2 + [[False, False]] * 7
+    assert [[held.written for held in r.held] for r in rows] == [[True] * 3] * 2 + [[False] * 3] * 7
     # Behind the gate, all questions but those of a few words are read on from a state that reaches into them.
     further = [r.held[0].restored < r.held[1].restored < r.prompt_tokens for r in rows]
     assert further == [False, True, False, False, True, True, False, True, True]
@@ -190,7 +195,11 @@ def test_states_whose_values_were_changed_are_found_to_give_another_answer(model
         assert held.furthest > 1
         assert held.parts_at is not None
         assert held.parts_at <= 6
-    assert [line.partition(": ")[0] for line in differences([found])] == ["q1, from kept states", "q1, behind the gate"]
+    assert [line.partition(": ")[0] for line in differences([found])] == [
+        "q1, from kept states",
+        "q1, behind the gate",
+        "q1, in one batch",
+    ]
 
 
 @pytest.mark.weights
@@ -199,9 +208,9 @@ def test_a_single_bit_that_was_changed_is_found(model: LlamaModel, pets: Retriev
         state[-2] ^= 1  # the last bit of one value
 
     (found,) = compare(model, pets, NINE[:1], store(Broken(flip)), 0)
-    assert [(held.context_equal, held.written) for held in found.held] == [(False, True), (False, True)]
+    assert [(held.context_equal, held.written) for held in found.held] == [(False, True)] * 3
     assert all("the context's state differs" in line for line in differences([found]))
-    assert len(differences([found])) == 2
+    assert len(differences([found])) == 3
 
 
 @pytest.mark.weights

@@ -213,8 +213,8 @@ def test_preparing_makes_the_next_first_word_cheap(small_model):
 
 def test_it_tells_how_likely_a_question_is(engine):
     questions = ("What is a GAN made of?", "Which cheese melts best?")
-    near, far = engine.likelihoods([prompt(question, ENTRY) for question in questions])
-    assert far < near < 0
+    near, far = engine.read([prompt(question, ENTRY) for question in questions])
+    assert far.likelihood < near.likelihood < 0
 
 
 # -- loading and closing --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from threading import Event
 
+import numpy as np
 import pytest
 
 from rag_faq.generation.engine import LlamaEngine
@@ -20,7 +21,9 @@ OTHER = Prompt((Message("system", ("Be brief.",)), Message("user", ("Other text.
 def generator(request: pytest.FixtureRequest) -> Iterator[Generator]:
     if request.param == "scripted":
         yield ScriptedGenerator(
-            "It is a test of what was promised, in ten words.", likelihoods=lambda prompt: -float(len(prompt.messages))
+            "It is a test of what was promised, in ten words.",
+            likelihoods=lambda prompt: -float(len(prompt.messages)),
+            scores=lambda _: np.zeros(3, dtype=np.float32),
         )
         return
     path = request.getfixturevalue("small_gguf")
@@ -83,16 +86,21 @@ def test_choosing_gives_one_probability_an_option(generator):
     assert all(0 <= probability <= 1 for probability in found)
 
 
-def test_a_question_is_as_likely_each_time_it_is_looked_at(generator):
-    found = generator.likelihoods([PROMPT, OTHER])
-    assert found == generator.likelihoods([PROMPT, OTHER], ahead=[PROMPT])
-    assert found is None or (len(found) == 2 and max(found) < 0)  # a server does not tell
+def test_a_prompt_reads_the_same_each_time(generator):
+    found = generator.read([PROMPT, OTHER])
+    again = generator.read([OTHER])
+    assert (found is None) == (again is None)  # a server does not tell
+    if found is not None:
+        assert [reading.likelihood < 0 for reading in found] == [True, True]
+        assert found[1].likelihood == again[0].likelihood
+        assert np.array_equal(found[1].scores, again[0].scores)
+        assert np.array_equal(found[1].scores, generator.scores(OTHER))
 
 
-def test_a_hint_of_what_comes_next_changes_nothing_of_it(generator):
-    text = "".join(generator.generate(OTHER, Sampling(max_tokens=4)))
-    assert sum(generator.choose(PROMPT, ("Yes", "No"), ahead=OTHER)) == pytest.approx(1.0)
-    assert "".join(generator.generate(OTHER, Sampling(max_tokens=4))) == text
+def test_to_have_read_a_prompt_changes_nothing_of_what_is_written_behind_it(generator):
+    fresh = "".join(generator.generate(OTHER, Sampling(max_tokens=4)))
+    generator.read([PROMPT, OTHER])
+    assert "".join(generator.generate(OTHER, Sampling(max_tokens=4))) == fresh
 
 
 def test_tokens_are_counted(generator):

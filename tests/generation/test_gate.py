@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from rag_faq.generation.gate import Calibration, Gate, Weights, default_calibration, logit, sigmoid
+from rag_faq.generation.gate import Calibration, Gate, default_calibration
+from rag_faq.generation.odds import Weights, logit, sigmoid
 from rag_faq.records import Chunk, FaqEntry, Hit
 from rag_faq.testing import ScriptedGenerator
 

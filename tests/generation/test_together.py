@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rag_faq.generation.generator import Reading
 from rag_faq.generation.llama import Layout, LlamaModel
 from rag_faq.generation.reading import Interrupted, Reader
 from rag_faq.generation.states import MemoryStates, StateStore
@@ -70,72 +71,54 @@ def at_the_end(reader: Reader, model: LlamaModel, prompt: TokenisedPrompt) -> tu
     return model.logits(), model.whole()
 
 
+def same(found: Sequence[Reading], expected: Sequence[Reading]) -> bool:
+    return len(found) == len(expected) and all(
+        one.likelihood == other.likelihood and np.array_equal(one.scores, other.scores)
+        for one, other in zip(found, expected, strict=True)
+    )
+
+
 @pytest.mark.parametrize("words", [1, 11, 45, 90])
 @pytest.mark.parametrize("keeping", [True, False])
-def test_questions_are_as_likely_together_as_each_alone(start, tokenised, words, keeping):
+def test_questions_read_together_as_each_alone(start, tokenised, words, keeping):
     prompts = [tokenised(" ".join([QUESTION, *["why"] * (words - 1)]), text) for text in TEXTS]
-    alone = [start(keeping=False)[0].likelihoods([prompt], (), never)[0] for prompt in prompts]
+    alone = [start(keeping=False)[0].read([prompt], never)[0] for prompt in prompts]
     together, _ = start(keeping=keeping)
     for _ in range(2):  # with nothing kept, and with what was kept then
-        assert together.likelihoods(prompts, (), never) == tuple(alone)
-        assert together.likelihoods(prompts[::-1], prompts[3:], never) == tuple(alone[::-1])
+        assert same(together.read(prompts, never), alone)
+        assert same(together.read(prompts[::-1], never), alone[::-1])
 
 
 @pytest.mark.parametrize("words", [1, 45])
 def test_whichever_text_is_gone_on_with_it_is_as_if_read_alone(start, model, tokenised, words):
     prompts = [tokenised(" ".join([QUESTION, *["why"] * (words - 1)]), text) for text in TEXTS]
     together, reader = start()
-    together.likelihoods(prompts, (prompts[0], tokenised(QUESTION, TEXTS[0], ASKED)), never)
-    for prompt in prompts:
+    readings = together.read(prompts, never)
+    for prompt, reading in zip(prompts, readings, strict=True):
         scores, context = at_the_end(start(keeping=False)[1], model, prompt)
+        assert np.array_equal(reading.scores, scores)
+        resumed = reader.resume(prompt)
+        assert resumed is not None
+        assert np.array_equal(resumed, scores)
+        assert np.array_equal(model.whole(), context)
+        model.decode([int(scores.argmax())], len(prompt.tokens), logits=True)  # and the text goes on from there
         assert reader.restore(prompt) == prompt.passing[0]
-        found = at_the_end(reader, model, prompt)
-        assert np.array_equal(found[0], scores)
-        assert np.array_equal(found[1], context)
+        again = at_the_end(reader, model, prompt)
+        assert np.array_equal(again[0], scores)
+        assert np.array_equal(again[1], context)
 
 
-def test_what_is_wanted_next_of_the_first_text_is_there_at_once(start, model, tokenised):
-    prompts = [tokenised(QUESTION, text) for text in TEXTS[:2]]
-    scores, context = at_the_end(start(keeping=False)[1], model, prompts[0])
+def test_what_was_not_read_cannot_be_gone_on_with(start, tokenised):
     together, reader = start()
-    assert reader.resume(prompts[0]) is None
-    together.likelihoods(prompts, (prompts[0],), never)
-    resumed = reader.resume(prompts[0])
-    assert resumed is not None
-    assert np.array_equal(resumed, scores)
-    assert np.array_equal(model.whole(), context)
-    assert reader.resume(prompts[1]) is None
-    model.decode([int(scores.argmax())], len(prompts[0].tokens), logits=True)  # and the text goes on from there
+    together.read([tokenised(QUESTION, TEXTS[0])], never)
+    assert reader.resume(tokenised(QUESTION, TEXTS[1])) is None
 
 
-@pytest.mark.parametrize("words", [1, 50])
-def test_a_branch_is_the_same_read_along_read_later_or_read_without_kept_states(start, tokenised, words):
-    question = " ".join([QUESTION, *["why"] * (words - 1)])
-    stem, asked = tokenised(question, TEXTS[1]), tokenised(question, TEXTS[1], ASKED)
-    bare, _ = start(keeping=False)
-    expected = bare.scores(asked, stem, never)
-    assert expected is not None
-    later, reader = start()
-    assert np.array_equal(later.scores(asked, stem, never), expected)
-    assert np.array_equal(reader.ended(asked, branch=True), expected)
-    assert reader.ended(asked) is None  # alone it would lie otherwise
-    along, reader = start()
-    along.likelihoods([stem, tokenised(question, TEXTS[0])], (stem, asked), never)
-    assert np.array_equal(reader.ended(asked, branch=True), expected)
-    assert reader.resume(stem) is not None
-
-
-def test_a_branch_is_near_to_what_it_is_alone(start, model, tokenised):
+def test_what_is_asked_behind_the_question_starts_from_it(start, tokenised):
+    together, reader = start()
     stem, asked = tokenised(QUESTION, TEXTS[1]), tokenised(QUESTION, TEXTS[1], ASKED)
-    alone, _ = at_the_end(start(keeping=False)[1], model, asked)
-    branch = start()[0].scores(asked, stem, never)
-    assert np.corrcoef(alone, branch)[0, 1] > 0.999
-    assert alone.argmax() == branch.argmax()
-
-
-def test_what_has_nothing_in_common_is_no_branch(start, tokenised):
-    together, _ = start()
-    assert together.scores(tokenised("Who?", TEXTS[0], ASKED), tokenised(QUESTION, TEXTS[1]), never) is None
+    together.read([tokenised(QUESTION, TEXTS[0]), stem], never)
+    assert reader.restore(asked) == stem.passing[0] == asked.passing[0]
 
 
 def test_texts_that_do_not_fit_the_context_together_are_read_one_after_the_other(small_gguf, tokenised):
@@ -143,9 +126,9 @@ def test_texts_that_do_not_fit_the_context_together_are_read_one_after_the_other
     try:
         prompts = [tokenised(QUESTION, text) for text in TEXTS]
         states = StateStore(MemoryStates(MEMORY), None, MemoryStates(MEMORY))
-        found = Together(small, Reader(small, states, "")).likelihoods(prompts, (prompts[0],), never)
+        found = Together(small, Reader(small, states, "")).read(prompts, never)
         bare = Together(small, Reader(small, None, ""))
-        assert found == tuple(bare.likelihoods([prompt], (), never)[0] for prompt in prompts)
+        assert same(found, [bare.read([prompt], never)[0] for prompt in prompts])
     finally:
         small.free()
 
@@ -153,7 +136,7 @@ def test_texts_that_do_not_fit_the_context_together_are_read_one_after_the_other
 def test_it_stops_before_the_next_batch(start, tokenised):
     together, _ = start()
     with pytest.raises(Interrupted):
-        together.likelihoods([tokenised(QUESTION, TEXTS[0])], (), lambda: True)
+        together.read([tokenised(QUESTION, TEXTS[0])], lambda: True)
 
 
 def test_without_room_for_what_was_read_it_is_read_again(model, tokenised):
@@ -161,7 +144,7 @@ def test_without_room_for_what_was_read_it_is_read_again(model, tokenised):
     reader = Reader(model, states, "")
     together = Together(model, reader)
     prompts = [tokenised(QUESTION, text) for text in TEXTS[:2]]
-    found = together.likelihoods(prompts, (prompts[0],), never)
+    found = together.read(prompts, never)
     assert reader.resume(prompts[0]) is None
     assert reader.restore(prompts[1]) == prompts[1].cuts[-1]
-    assert found == together.likelihoods(prompts, (prompts[0],), never)
+    assert same(together.read(prompts, never), found)

@@ -94,11 +94,11 @@ def start(worker: Worker, prompt: TokenisedPrompt, tokens: int, cancel: threadin
 
 
 def likelihood(worker: Worker, prompt: TokenisedPrompt) -> float:
-    job = Job(prompt, likelihood=True)
+    job = Job(prompt, measured=True)
     worker.submit(job)
     found = job.output.get()
     assert isinstance(found, tuple)
-    return found[0]
+    return found[0].likelihood
 
 
 def log_probability(scores: np.ndarray, token: int) -> float:

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from rag_faq.generation.gate import logit
+from rag_faq.generation.odds import logit
 from rag_faq.grounding.verify import Asked, Support, Verifier
 from rag_faq.testing import FakeEmbedder
 

@@ -79,10 +79,12 @@ class PacedGenerator:
     def generate(self, prompt: Prompt, sampling: Sampling, cancel: threading.Event | None = None) -> PacedGeneration:
         return PacedGeneration(self, sampling.max_tokens, cancel or threading.Event())
 
-    def choose(self, prompt: Prompt, options: Sequence[str], ahead: Prompt | None = None) -> tuple[float, ...]:
+    def choose(self, prompt: Prompt, options: Sequence[str]) -> tuple[float, ...]:
         return (1.0,) + (0.0,) * (len(options) - 1)
 
-    def likelihoods(self, prompts: Sequence[Prompt], ahead: Sequence[Prompt] = ()) -> None: ...
+    def scores(self, prompt: Prompt) -> None: ...
+
+    def read(self, prompts: Sequence[Prompt]) -> None: ...
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())

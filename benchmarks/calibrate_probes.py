@@ -1,0 +1,249 @@
+"""Fits the gate of the default model, with its probes, on question sets, and prints cross-validated figures.
+
+    python -m benchmarks.calibrate_probes evaluation/development.jsonl evaluation/gate_development.jsonl \\
+        [--rows FOLDER] [--write]
+
+For each question the model reads it after each entry that comes near the search's first one, and is asked whether the
+entry answers it: about a second an entry on two cores. `--rows` keeps what came out and uses it the next time.
+`--write` puts probes and weights into the package. Every figure is of questions that the fit did not see (ten folds).
+
+Probability 0.5 is put where `--false-refusals` of the first set's answerable questions fall below it: few, since a
+wrongly answered question has another hurdle before it, the check of every sentence, and a wrongly refused one has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import rag_faq.generation.probing as probing
+from benchmarks import probes
+from rag_faq.assembly import load_chatbot
+from rag_faq.errors import ModelMissingError
+from rag_faq.evaluation.logistic import Floats, auroc, fit, folds_of, out_of_fold
+from rag_faq.evaluation.questions import load_questions
+from rag_faq.generation.probe import Probe
+from rag_faq.generation.prompt import NOTHING, answer_prompt, gate_prompt, wording_of
+
+DIRECTIONS, RIDGE = 64, 0.01
+SURE = 2.2  # log-odds of 0.9
+UNFITTED = Probe(np.zeros(0, dtype=np.int32), np.zeros(0), 0.0)
+Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Entries that come near, question by question, those of one question in the order of the search."""
+
+    question: Places  # (n,) numbered from 0
+    answerable: Flags  # (n,) the question is
+    right: Floats  # (n,) 1 for an entry that answers it
+    score: Floats  # (n,)
+    likelihood: Floats  # (n,)
+    read: Floats  # (n, tokens): scores of the answer's first token
+    asked: Floats  # (n, tokens): scores of "yes" or "no"
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """All of them, the questions numbered through."""
+        numbered, before = [], 0
+        for part in parts:
+            numbered.append(replace(part, question=part.question + before))
+            before += int(part.question.max()) + 1
+        return cls(*(np.concatenate([getattr(part, field.name) for part in numbered]) for field in fields(cls)))
+
+    @property
+    def firsts(self) -> Places:
+        """The place of each question's first entry."""
+        return np.unique(self.question, return_index=True)[1]
+
+    @property
+    def first(self) -> Floats:
+        """(n,): the score of the question's first entry."""
+        return self.score[self.firsts][self.question]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the probes tell of each entry, and the likelihood as far as it counts."""
+
+    likelihood: Floats
+    read: Floats
+    asked: Floats
+
+    def lead(self, rows: Rows) -> Floats:
+        """LEAD_FEATURES of each question's first entry."""
+        firsts = rows.firsts
+        share = probing.default_calibration().alone
+        following = np.append(firsts[1:], len(rows.score)) - firsts > 1
+        second = np.where(
+            following, rows.score[np.minimum(firsts + 1, len(rows.score) - 1)], share * rows.score[firsts]
+        )
+        lead = rows.score[firsts] - second
+        return np.column_stack([rows.score[firsts], lead, self.likelihood[firsts], self.read[firsts]])
+
+    def order(self, rows: Rows) -> Floats:
+        """ORDER_FEATURES of each entry."""
+        return np.column_stack([rows.score, self.likelihood, self.read])
+
+    def verdict(self, rows: Rows) -> Floats:
+        """VERDICT_FEATURES of each entry; without the last one they are READ_FEATURES."""
+        return np.column_stack([rows.score, rows.first, self.likelihood, self.read, self.asked])
+
+
+def main() -> None:
+    """Collect or read the evidence, fit, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", type=Path, nargs="+")
+    parser.add_argument("--rows", type=Path, help="keep the evidence in this folder, or use what it has")
+    parser.add_argument("--false-refusals", type=float, default=0.03, help="share of the answerable ones refused here")
+    parser.add_argument("--write", action="store_true", help="put probes and weights into the package")
+    arguments = parser.parse_args()
+    chatbot = load_chatbot()
+    if chatbot.model.name == "none":
+        raise ModelMissingError(chatbot.model.detail)
+    parts = [_rows(path, arguments.rows, chatbot) for path in arguments.questions]
+    counted = int(parts[0].question.max()) + 1
+    toml, read, asked = calibrate(Rows.joined(parts), arguments.false_refusals, counted)
+    print(toml)
+    if arguments.write:
+        model, none = chatbot.model.sha256, (NOTHING,)
+        probes.write(probing.READ_PROBE, read, model, wording_of(answer_prompt("", none)))
+        probes.write(probing.ASKED_PROBE, asked, model, wording_of(gate_prompt("", none)))
+        Path(probing.__file__).with_name("probing.toml").write_text(toml, encoding="utf-8")
+    chatbot.close()
+
+
+def _rows(questions: Path, folder: Path | None, chatbot: Any) -> Rows:
+    if folder is None:
+        return collect(questions, chatbot)
+    kept = folder / f"{questions.stem}-{hashlib.sha256(questions.read_bytes()).hexdigest()[:12]}.npz"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, **vars(collect(questions, chatbot)))
+    with np.load(kept) as table:
+        return Rows(**table)
+
+
+def collect(questions: Path, chatbot: Any) -> Rows:
+    """The evidence for each question of a set that the search finds something for."""
+    gate, found, number = chatbot.gate, [], 0
+    prober = probing.Prober(gate.generator, gate.cut, probing.Probes(UNFITTED, UNFITTED))  # what is read is kept here
+    for question in load_questions(questions, [entry.number for entry in chatbot.entries]):
+        searched, hits = chatbot.find(question.question, question.history)
+        hits = chatbot.closer.search(searched) if hits else ()
+        near = gate.near(hits)
+        for hit, reading in zip(near, prober.readings(searched, near) if near else (), strict=True):
+            right = float(hit.entry.number in question.gold)
+            asked = prober.asked(searched, hit)[probes.TOKENS]
+            read = reading.scores[probes.TOKENS]
+            found.append((number, bool(question.gold), right, hit.score, reading.likelihood, read, asked))
+        number += bool(near)
+    return Rows(*(np.array(column) for column in zip(*found, strict=True)))
+
+
+def calibrate(rows: Rows, false_refusals: float, counted: int) -> tuple[str, Any, Any]:
+    """probing.toml's text, and the two probes. Prints the figures on the way: of the first `counted` questions."""
+    least = probing.default_calibration().unlikely
+
+    def told(scores: Floats) -> Floats:
+        return probes.out_of_fold(scores, rows.right, rows.question, DIRECTIONS, RIDGE)
+
+    unseen = Told(np.maximum(least, rows.likelihood), told(rows.read), told(rows.asked))
+    firsts, all_answerable = rows.firsts, rows.answerable[rows.firsts]
+    answerable, other = all_answerable.copy(), ~all_answerable
+    answerable[counted:] = other[counted:] = False
+    print(f"# {len(firsts)} questions, {len(rows.score)} near entries; of them counted below: {counted} questions")
+    for name, values in (("score", rows.score), ("read", unseen.read), ("asked", unseen.asked)):
+        print(f"# {name}: area under ROC over near entries {auroc(values, rows.right > 0):.3f}")
+
+    lead = out_of_fold(unseen.lead(rows), rows.right[firsts], np.arange(len(firsts)))
+    order = unseen.order(rows)
+    ordered = leading_out_of_fold(rows, order)
+    plain = lead >= probing.default_calibration().plain
+    leading = np.where(plain, firsts, ordered)
+    print(
+        f"# right entry first: {rows.right[firsts][answerable].mean():.3f} by the search, "
+        f"{rows.right[ordered][answerable].mean():.3f} in order, {rows.right[leading][answerable].mean():.3f} with "
+        f"the first one alone where that is plain: {plain[answerable].mean():.2f} of the answerable questions, "
+        f"{plain[other].mean():.2f} of the others"
+    )
+    verdict = unseen.verdict(rows)[ordered]
+    right = rows.right[ordered]
+    tables = [_table("lead", *fit(unseen.lead(rows), rows.right[firsts]), probing.LEAD_FEATURES)]
+    tables.append(_table("order", None, preferences(rows, order), probing.ORDER_FEATURES))
+    odds: dict[str, Floats] = {}
+    for title, names, features in (
+        ("read", probing.READ_FEATURES, verdict[:, :-1]),
+        ("verdict", probing.VERDICT_FEATURES, verdict),
+    ):
+        found = out_of_fold(features, right, np.arange(len(right)))
+        threshold = float(np.quantile(found[answerable], false_refusals))
+        odds[title] = found - threshold
+        lost = (0.01, 0.02, 0.03, 0.04, 0.05)
+        shares = [float((found[other] < np.quantile(found[answerable], share)).mean()) for share in lost]
+        print(
+            f"# {title}: area under ROC {auroc(found[:counted], right[:counted] > 0):.3f} for the right entry, "
+            f"{auroc(found[:counted], answerable[:counted]):.3f} for answerable; refused where {lost} are lost: "
+            + ", ".join(f"{share:.3f}" for share in shares)
+        )
+        intercept, weights = fit(features, right)
+        tables.append(_table(title, intercept - threshold, weights, names))
+    asked = ~plain & (odds["read"] < probing.default_calibration().clear)
+    together = np.where(asked, odds["verdict"], odds["read"])
+    for name, of_these in (("answerable", answerable), ("other", other)):
+        print(
+            f"# together, {name} questions: asked about {asked[of_these].mean():.2f}, refused "
+            f"{(together[of_these] < 0).mean():.3f}, surer than 0.9 {(together[of_these] > SURE).mean():.2f}"
+        )
+    head = Path(probing.__file__).with_name("probing.toml").read_text(encoding="utf-8").split("\n[", 1)[0].rstrip()
+
+    def whole(scores: Floats) -> Any:
+        return probes.as_probe(probes.regression(DIRECTIONS, RIDGE).fit(probes.centred(scores), rows.right))
+
+    return "\n\n".join([head, *tables]) + "\n", whole(rows.read), whole(rows.asked)
+
+
+def preferences(rows: Rows, features: Floats, questions: Flags | None = None) -> Floats:
+    """By how much a right entry is to be preferred to a wrong one, over these questions (by default all of them).
+
+    A logistic regression on the differences of a question's right and wrong entries (Bradley and Terry, 1952). Each
+    pair is taken both ways round, so that there is no intercept.
+    """
+    differences = []
+    for number in range(int(rows.question.max()) + 1):
+        if questions is None or questions[number]:
+            own = np.flatnonzero(rows.question == number)
+            right, wrong = own[rows.right[own] > 0], own[rows.right[own] == 0]
+            differences += [features[one] - features[other] for one in right for other in wrong]
+    both = np.array([*differences, *(-difference for difference in differences)])
+    return fit(both, np.repeat([1.0, 0.0], len(differences)))[1]
+
+
+def leading_out_of_fold(rows: Rows, features: Floats) -> Places:
+    """The place of each question's leading entry, by weights that were fitted without the question."""
+    fold_of = folds_of(int(rows.question.max()) + 1)
+    leading = np.zeros(len(fold_of), dtype=np.int64)
+    for fold in set(fold_of.tolist()):
+        odds = features @ preferences(rows, features, fold_of != fold)
+        for number in np.flatnonzero(fold_of == fold):
+            own = np.flatnonzero(rows.question == number)
+            leading[number] = own[odds[own].argmax()]
+    return leading
+
+
+def _table(title: str, intercept: float | None, weights: Floats, names: Sequence[str]) -> str:
+    lines = [f"[{title}]"] + ([] if intercept is None else [f"intercept = {intercept:.3f}"])
+    return "\n".join(lines + [f"{name} = {weight:.3f}" for name, weight in zip(names, weights, strict=True)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The gate's verdict where the model has probes: what its scores tell of an entry, not only its "yes".
+
+1. The first entry of the search. The question is read after it, up to where the answer would begin: that has to be read
+   for the answer in any case. How likely the model finds the question there, and what a probe reads off its scores for
+   the answer's first token, are weighed with the search's score and with its lead over the next entry. Where that
+   leaves no doubt, nothing else is read, and the answer begins at once.
+2. Else the question is read after the other near entries as well, and they are put in order by the same evidence.
+3. The verdict on the leading one, and on what comes close to it. Where what was read leaves a doubt, the model is asked
+   whether the question is answered there, and a second probe reads what it makes of that.
+
+The weights are general (no feature looks at what the words are). `benchmarks/calibrate_probes.py` fits them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_faq.errors import EngineError
+from rag_faq.generation.generator import Generator, Reading
+from rag_faq.generation.judged import Judged, by_odds
+from rag_faq.generation.odds import Weights, logit, sigmoid
+from rag_faq.generation.probe import Probe, load_probe
+from rag_faq.generation.prompt import NOTHING, answer_prompt, gate_prompt, wording_of
+from rag_faq.generation.select import number_sources
+from rag_faq.records import Hit, ModelInfo
+
+LEAD_FEATURES = ("score", "lead", "likelihood", "read")
+ORDER_FEATURES = ("score", "likelihood", "read")
+READ_FEATURES = ("score", "first", "likelihood", "read")
+VERDICT_FEATURES = (*READ_FEATURES, "asked")
+READ_PROBE, ASKED_PROBE = "answer", "gate"
+MOST_ASKED = 3  # entries that the model is asked about
+BOUNDS = ("plain", "clear", "close", "alone", "unlikely")
+_FAR_BEHIND = 99.0  # log-odds of entries that nothing was read after, since the first one leaves no doubt
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What the model's scores are read by."""
+
+    read: Probe  # those of the answer's first token
+    asked: Probe  # those of "yes" or "no", when it is asked whether the question is answered
+
+
+@dataclass(frozen=True, slots=True)
+class ProbingCalibration:
+    """What order and probabilities rest on."""
+
+    lead: Weights  # over LEAD_FEATURES: that the search's first entry is the right one
+    order: Weights  # over ORDER_FEATURES: differences between entries are log-odds of being the right one
+    read: Weights  # over READ_FEATURES: the probability where the model has but read the question
+    verdict: Weights  # over VERDICT_FEATURES: … where it is asked, too
+    plain: float  # with these log-odds by `lead`, the first entry needs nothing else
+    clear: float  # with these log-odds once the question was read, an entry needs no question about it
+    close: float  # log-odds behind the leading entry up to which an entry comes into question beside it
+    alone: float  # the score of the entry behind the first one, as a share of that, where none is near
+    unlikely: float  # a likelihood below this counts as this: what is gibberish everywhere tells nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An entry after which the question was read."""
+
+    hit: Hit
+    likelihood: float
+    told: float  # log-odds by the probe
+
+
+class Prober:
+    """Judges near entries by what the model's scores tell."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        cut: Callable[[Hit], str],
+        probes: Probes,
+        calibration: ProbingCalibration | None = None,
+    ) -> None:
+        """`probes` are of this model, which must tell its scores; `cut` gives the part of an entry that it is shown."""
+        self._generator = generator
+        self._cut = cut
+        self._probes = probes
+        self._calibration = calibration or default_calibration()
+
+    def judge(self, question: str, near: Sequence[Hit]) -> tuple[Judged, ...]:
+        """These hits, of which there must be one, in order, the likeliest to be right first."""
+        calibration = self._calibration
+        first, *others = near
+        leading = self._read(question, [first])
+        second = others[0].score if others else calibration.alone * first.score
+        odds = calibration.lead.odds((first.score, first.score - second, leading[0].likelihood, leading[0].told))
+        if odds >= calibration.plain:
+            probability = sigmoid(self._once_read(leading[0], first))
+            behind = (Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in others)
+            return (Judged(first, probability, likelihood=leading[0].likelihood), *behind)
+        read = [*leading, *(self._read(question, others) if others else ())]
+        ordered = by_odds(
+            [Judged(item.hit, sigmoid(self._once_read(item, first)), likelihood=item.likelihood) for item in read],
+            [calibration.order.odds((item.hit.score, item.likelihood, item.told)) for item in read],
+        )
+        of_hit = {item.hit.entry.id: item for item in read}
+        return tuple(
+            self._verdict(question, item, of_hit[item.hit.entry.id], first)
+            if place < MOST_ASKED and item.behind <= calibration.close
+            else item
+            for place, item in enumerate(ordered)
+        )
+
+    def readings(self, question: str, hits: Sequence[Hit]) -> tuple[Reading, ...]:
+        """What shows when the question is read after each of these entries, of which there must be one."""
+        readings = self._generator.read([answer_prompt(question, number_sources((hit,), self._cut)) for hit in hits])
+        if readings is None:
+            raise EngineError(f"{self._generator.info.name} does not tell what probes read")
+        return readings
+
+    def asked(self, question: str, hit: Hit) -> NDArray[np.float32]:
+        """The model's scores for its "yes" or "no", when it is asked whether the entry answers the question."""
+        scores = self._generator.scores(gate_prompt(question, number_sources((hit,), self._cut)))
+        if scores is None:
+            raise EngineError(f"{self._generator.info.name} does not tell its scores")
+        return scores
+
+    def _read(self, question: str, hits: Sequence[Hit]) -> list[_Read]:
+        least = self._calibration.unlikely
+        return [
+            _Read(hit, max(least, reading.likelihood), self._probes.read(reading.scores))
+            for hit, reading in zip(hits, self.readings(question, hits), strict=True)
+        ]
+
+    def _once_read(self, item: _Read, first: Hit) -> float:
+        """Log-odds that the entry answers, once the question was read after it."""
+        return self._calibration.read.odds((item.hit.score, first.score, item.likelihood, item.told))
+
+    def _verdict(self, question: str, judged: Judged, item: _Read, first: Hit) -> Judged:
+        """The same with the probability that it answers, for which the model is asked where that is not clear."""
+        calibration = self._calibration
+        if logit(judged.probability) >= calibration.clear:
+            return judged
+        asked = self._probes.asked(self.asked(question, item.hit))
+        odds = calibration.verdict.odds((item.hit.score, first.score, item.likelihood, item.told, asked))
+        return replace(judged, probability=sigmoid(odds), yes=sigmoid(asked))
+
+
+def gate_probes(model: ModelInfo) -> Probes | None:
+    """Those for this model; `None` where there are none."""
+    read = load_probe(READ_PROBE, model, wording_of(answer_prompt("", (NOTHING,))))
+    asked = load_probe(ASKED_PROBE, model, wording_of(gate_prompt("", (NOTHING,))))
+    return None if read is None or asked is None else Probes(read, asked)
+
+
+@cache
+def default_calibration() -> ProbingCalibration:
+    """The weights that ship with the package (`probing.toml`)."""
+    table = tomllib.loads(files("rag_faq.generation").joinpath("probing.toml").read_text(encoding="utf-8"))
+    return ProbingCalibration(
+        lead=Weights.of(table["lead"], LEAD_FEATURES),
+        order=Weights.of(table["order"], ORDER_FEATURES),
+        read=Weights.of(table["read"], READ_FEATURES),
+        verdict=Weights.of(table["verdict"], VERDICT_FEATURES),
+        **{name: table[name] for name in BOUNDS},
+    )

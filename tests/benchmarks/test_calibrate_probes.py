@@ -1,0 +1,76 @@
+"""Fitting the gate with probes."""
+
+import tomllib
+
+import numpy as np
+import pytest
+
+from benchmarks import calibrate_probes, probes
+from benchmarks.calibrate_probes import Rows, Told, calibrate, leading_out_of_fold, preferences
+
+
+def rows(questions: int = 60) -> Rows:
+    """Questions with two near entries, of which every third has no right one; the probes' scores tell which is right.
+
+    The right one is the search's second in half of the others.
+    """
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(2, len(probes.TOKENS)))
+    found = []
+    for number in range(questions):
+        answerable = number % 3 > 0
+        right = [False, False] if not answerable else [number % 2 == 0, number % 2 == 1]
+        for place, one in enumerate(right):
+            noise = rng.normal(size=(2, len(probes.TOKENS)))
+            read, asked = 3 * directions * (1 if one else -1) + noise
+            score = 0.8 + 0.01 * (number % 5) - 0.1 * place
+            found.append((number, answerable, float(one), score, -3.0 - 0.1 * (number % 7), read, asked))
+    return Rows(*(np.array(column) for column in zip(*found, strict=True)))
+
+
+@pytest.fixture(autouse=True)
+def few_directions(monkeypatch):
+    monkeypatch.setattr(calibrate_probes, "DIRECTIONS", 4)
+
+
+def test_joined_sets_keep_their_questions_apart():
+    both = Rows.joined([rows(3), rows(3)])
+    assert both.question.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert both.firsts.tolist() == [0, 2, 4, 6, 8, 10]
+    assert both.first.tolist() == [score for score in both.score[::2] for _ in range(2)]
+
+
+def test_the_first_entry_leads_the_next_one_by_their_difference_and_one_alone_by_a_share_of_its_score():
+    given = rows(3)
+    alone = Rows(*(column[[0, 1, 2, 4, 5]] for column in vars(given).values()))  # question 1 has but one
+    told = Told(alone.likelihood, np.arange(5.0), np.zeros(5))
+    lead = told.lead(alone)
+    assert lead[:, 1].tolist() == [pytest.approx(0.1), pytest.approx(0.2 * 0.81), pytest.approx(0.1)]
+    assert lead[:, 3].tolist() == [0.0, 2.0, 3.0]
+
+
+def test_what_tells_right_entries_from_wrong_ones_gets_the_weight_and_each_question_is_fitted_without_it():
+    given = rows()
+    features = np.column_stack([given.score, given.right + 0.0])
+    score, telling = preferences(given, features)
+    assert telling > abs(score) * 0.1
+    leading = leading_out_of_fold(given, features)
+    assert all(given.right[place] for place in leading if given.answerable[place])
+
+
+def test_the_table_has_every_weight_and_both_probes_come_with_it(capsys):
+    given = rows()
+    toml, read, asked = calibrate(given, false_refusals=0.0, counted=60)
+    table = tomllib.loads(toml)
+    assert set(table["lead"]) == {"intercept", "score", "lead", "likelihood", "read"}
+    assert set(table["order"]) == {"score", "likelihood", "read"}
+    assert set(table["read"]) == {"intercept", "score", "first", "likelihood", "read"}
+    assert set(table["verdict"]) == {"intercept", "score", "first", "likelihood", "read", "asked"}
+    assert {"plain", "clear", "close", "alone", "unlikely"} <= set(table)
+    right = given.right > 0
+    for probe, scores in ((read, given.read), (asked, given.asked)):
+        odds = scores @ probe.weights + probe.intercept
+        assert odds[right].min() > odds[~right].max()
+    said = capsys.readouterr().out
+    assert "right entry first: 0.500 by the search, 1.000 in order" in said
+    assert "other questions: asked about" in said

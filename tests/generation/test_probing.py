@@ -1,0 +1,147 @@
+"""The gate with probes: what is read, in which order, and what that comes to."""
+
+import re
+
+import numpy as np
+import pytest
+
+from rag_faq.errors import EngineError
+from rag_faq.generation.gate import Gate
+from rag_faq.generation.odds import Weights, sigmoid
+from rag_faq.generation.probe import Probe
+from rag_faq.generation.probing import Prober, Probes, ProbingCalibration, default_calibration, gate_probes
+from rag_faq.models.catalog import load_catalog
+from rag_faq.records import Chunk, FaqEntry, Hit, ModelInfo
+from rag_faq.settings import Settings
+from rag_faq.testing import ScriptedGenerator
+
+# The probes read the first and the second score as they are. By `lead`: 10 * lead + read. In order: 10 * score + read.
+# Read: the probe alone. The verdict: the second probe alone.
+SIMPLE = ProbingCalibration(
+    lead=Weights(0.0, (0.0, 10.0, 0.0, 1.0)),
+    order=Weights(0.0, (10.0, 0.0, 1.0)),
+    read=Weights(0.0, (0.0, 0.0, 0.0, 1.0)),
+    verdict=Weights(0.0, (0.0, 0.0, 0.0, 0.0, 1.0)),
+    plain=4.0,
+    clear=2.0,
+    close=1.0,
+    alone=0.5,
+    unlikely=-6.0,
+)
+PROBES = Probes(
+    read=Probe(np.array([0], dtype=np.int32), np.array([1.0]), 0.0),
+    asked=Probe(np.array([1], dtype=np.int32), np.array([1.0]), 0.0),
+)
+
+
+def hit(number, score):
+    entry = FaqEntry(f"f#{number}", number, f"Question {number}?", f"Answer {number}.", "f.md", (1, 2))
+    return Hit(entry, score, Chunk(f"f#{number}/question/0", entry.id, "q", "question"), number)
+
+
+def model(read, asked=None):
+    """A model whose probes tell these log-odds, by the entry's number; every question is as likely as -2."""
+
+    def scores(prompt):
+        number = int(re.search(r"Answer (\d)\.", prompt.messages[1].content)[1])
+        return np.array([read.get(number, 0.0), (asked or {}).get(number, 0.0)], dtype=np.float32)
+
+    return ScriptedGenerator("", likelihoods=lambda _: -2.0, scores=scores)
+
+
+def judge(generator, *hits, calibration=SIMPLE):
+    return Prober(generator, lambda h: h.entry.answer, PROBES, calibration).judge("Is it so?", hits)
+
+
+def numbers(judged):
+    return [item.hit.entry.number for item in judged]
+
+
+def test_where_the_first_entry_is_plain_nothing_else_is_read_or_asked():
+    asked = model({1: 3.5})
+    first, second = judge(asked, hit(1, 0.8), hit(2, 0.7))  # 10 * 0.1 + 3.5
+    assert (first.hit.entry.number, first.behind, first.yes) == (1, 0, None)
+    assert first.probability == pytest.approx(sigmoid(3.5))  # as read
+    assert second.behind > 50
+    assert [prompt.messages[1].segments[-1] for prompt in asked.measured] == ["Question: Is it so?"]
+    assert asked.asked == []
+
+
+def test_an_entry_that_is_alone_leads_by_what_lies_between_it_and_one_that_would_be_near():
+    asked = model({1: 0.0})
+    (judged,) = judge(asked, hit(1, 0.8))  # 10 * (0.8 - 0.5 * 0.8) = 4
+    assert (judged.probability, asked.asked) == (0.5, [])
+
+
+def test_else_the_near_ones_are_put_in_order_by_what_is_read():
+    asked = model({1: 0.0, 2: 2.5, 3: -3.0})
+    judged = judge(asked, hit(1, 0.8), hit(2, 0.7), hit(3, 0.6))  # 8, 9.5, 3
+    assert numbers(judged) == [2, 1, 3]
+    assert [item.behind for item in judged] == [0.0, pytest.approx(1.5), pytest.approx(6.5)]
+    assert [item.probability for item in judged] == [pytest.approx(sigmoid(odds)) for odds in (2.5, 0.0, -3.0)]
+    assert len(asked.measured) == 3
+    assert asked.asked == []  # 2.5 is clear; the others are not close
+
+
+def test_what_is_not_clear_and_close_to_the_leading_one_is_asked_about():
+    judged = judge(model({1: 1.0, 2: 1.5}, asked={1: -2.0, 2: 0.5}), hit(1, 0.8), hit(2, 0.7))
+    assert numbers(judged) == [1, 2]
+    assert [item.probability for item in judged] == [pytest.approx(sigmoid(-2.0)), pytest.approx(sigmoid(0.5))]
+    assert [item.yes for item in judged] == [item.probability for item in judged]
+
+
+def test_about_three_at_most():
+    judged = judge(model({}), *(hit(number, 0.5) for number in range(1, 6)))
+    assert [item.yes is not None for item in judged] == [True, True, True, False, False]
+
+
+def test_what_is_unlikely_everywhere_counts_no_more_than_what_is_merely_unlikely():
+    calibration = ProbingCalibration(
+        lead=Weights(-99.0, (0.0,) * 4),
+        order=SIMPLE.order,
+        read=Weights(3.0, (0.0, 0.0, 1.0, 0.0)),
+        verdict=Weights(3.0, (0.0, 0.0, 1.0, 0.0, 0.0)),
+        plain=4.0,
+        clear=9.0,
+        close=1.0,
+        alone=0.5,
+        unlikely=-6.0,
+    )
+    for likelihood in (-6.0, -30.0):
+        gibberish = ScriptedGenerator("", likelihoods=lambda _, told=likelihood: told, scores=lambda _: np.zeros(2))
+        (judged,) = judge(gibberish, hit(1, 0.8), calibration=calibration)
+        assert judged.probability == pytest.approx(sigmoid(-3.0))
+
+
+def test_a_model_that_tells_nothing_cannot_be_probed():
+    with pytest.raises(EngineError, match="scripted does not tell"):
+        judge(ScriptedGenerator(""), hit(1, 0.8))
+
+
+def test_the_gate_leaves_the_verdict_to_the_probes_unless_the_search_finds_next_to_nothing():
+    generator = model({1: 3.0})
+    gate = Gate(generator, lambda h: h.entry.answer, prober=Prober(generator, lambda h: h.entry.answer, PROBES, SIMPLE))
+    (judged,) = gate.judge("q", (hit(1, 0.9), hit(2, 0.1)))
+    assert judged.probability == pytest.approx(sigmoid(3.0))
+    gate.judge("q", (hit(1, 0.0),))
+    assert len(generator.measured) == 1
+
+
+def test_the_shipped_ones_are_of_the_default_model_and_of_the_words_that_it_is_asked_with():
+    # Where a prompt was reworded: `python -m benchmarks.calibrate_probes … --write`.
+    name = Settings().llm
+    assert gate_probes(ModelInfo(name=name, sha256=load_catalog()[name].files[0].sha256)) is not None
+    assert gate_probes(ModelInfo(name="other", sha256="0" * 64)) is None
+
+
+def test_the_packages_own_weights_read_well():
+    calibration = default_calibration()
+    assert [len(w.weights) for w in (calibration.lead, calibration.order, calibration.read, calibration.verdict)] == [
+        4,
+        3,
+        4,
+        5,
+    ]
+    assert min(calibration.lead.weights[3], calibration.order.weights[2], calibration.verdict.weights[4]) > 0
+    assert calibration.plain > 0
+    assert calibration.clear > 0
