@@ -24,7 +24,9 @@ from rag_faq.records import Citation, Source, UnsupportedSentence
 
 NO_SOURCE = "there is no source"
 CUT_OFF = "the source supports only what stands before it"
+BLIND = "the question names something else than the source does here"
 _BARE_REPLY = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
+_YES = re.compile(r"yes\b[,:]?\s+(?=\w)", re.IGNORECASE)
 # Where a sentence may rest on one source up to here and on another from here.
 _JOINT = re.compile(r"\s*;\s+|,?\s+(?:while|whereas|but|and)\s+|,\s+(?=which\s)", re.IGNORECASE)
 # A sentence stands for a passage when it has at least so many of its content words, and this share of them.
@@ -75,6 +77,7 @@ def ground(text: str, sources: Sequence[Source], verifier: Checks, asked: Asked 
     checks = _AnswerTo(verifier, asked or Asked())
     pieces = _in_its_own_words([_checked(piece, sources, checks) for piece in pieces_of(clean(text))])
     pieces = _without_strays(pieces, checks.asked.question)
+    pieces = [_without_blind_yes(piece, checks) for piece in pieces]
     pieces = _with_lead_ins(pieces, sources, checks)
     written, citations = laid_out(pieces)
     left_out = tuple(
@@ -149,6 +152,24 @@ def _without_strays(pieces: Sequence[Piece], asked: str) -> list[Piece]:
     return found
 
 
+def _without_blind_yes(piece: Piece, verifier: _AnswerTo) -> Piece:
+    """The piece without its "Yes" where the question has a name or number that what follows does not have.
+
+    "Yes, it is built on B." is no agreement to "Is it built on A?": the fact stays.
+    """
+    agrees = _YES.match(piece.body) if piece.kept else None
+    if agrees is None or not _asks_of_others(piece, verifier):
+        return piece
+    rest = piece.body[agrees.end() :]
+    return replace(piece, body=rest[0].upper() + rest[1:], left_out=agrees[0].strip(" ,:"), reason=BLIND)
+
+
+def _asks_of_others(piece: Piece, verifier: _AnswerTo) -> bool:
+    """Whether the question has a name or number that neither the piece nor what bears it out has."""
+    said = " ".join([piece.body, *(support.quote for _, support in piece.supports)])
+    return bool(verifier.foreign(verifier.asked.question, said, ""))
+
+
 def _takes_over(sentence: str, quote: str) -> bool:
     """True when the sentence has most of the quote's content words, and not just a few."""
     wanted = content_stems(quote)
@@ -190,7 +211,7 @@ def _with_lead_ins(pieces: list[Piece], sources: Sequence[Source], verifier: _An
     for place in range(len(pieces) - 1, -1, -1):
         piece = pieces[place]
         if _BARE_REPLY.fullmatch(piece.body):
-            pieces[place] = _reply(piece, pieces[place + 1 : place + 2])
+            pieces[place] = _reply(piece, pieces[place + 1 : place + 2], verifier)
         elif piece.leads_in:
             led = [p for p in led_by(pieces, place) if p.kept]
             cited = {s.number: s for p in led for s, _ in p.supports}.values()
@@ -203,8 +224,11 @@ def _with_lead_ins(pieces: list[Piece], sources: Sequence[Source], verifier: _An
     return pieces
 
 
-def _reply(piece: Piece, following: Sequence[Piece]) -> Piece:
-    """A bare "Yes." stays before a sentence that stays, unless the source of that begins with the opposite."""
+def _reply(piece: Piece, following: Sequence[Piece], verifier: _AnswerTo) -> Piece:
+    """A bare "Yes." stays before a sentence that stays, unless the source of that begins with the opposite.
+
+    Nor does it stay where the question is about something else than that sentence.
+    """
     said = piece.body.strip(" .!,*").lower()
     if not following or not following[0].kept:
         return replace(piece, reason="nothing that follows it is supported")
@@ -212,4 +236,6 @@ def _reply(piece: Piece, following: Sequence[Piece]) -> Piece:
         first = re.match(r"\W*(yes|no)\b", source.text, re.IGNORECASE)
         if first and first[1].lower() != said:
             return replace(piece, reason="the source says the opposite")
+    if said == "yes" and _asks_of_others(following[0], verifier):
+        return replace(piece, reason=BLIND)
     return replace(piece, kept=True)

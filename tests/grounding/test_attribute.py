@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag_faq.grounding.attribute import CUT_OFF, NO_SOURCE, Grounded, ground
+from rag_faq.grounding.attribute import BLIND, CUT_OFF, NO_SOURCE, Grounded, ground
 from rag_faq.grounding.sentences import Span
-from rag_faq.grounding.verify import Support
+from rag_faq.grounding.verify import Asked, Support
 from rag_faq.records import FaqEntry, Source, UnsupportedSentence
 
 
@@ -70,6 +70,23 @@ def test_a_sentence_over_two_sources_gets_both_numbers() -> None:
 
 def test_both_halves_must_be_supported() -> None:
     assert grounded("Cats sleep all day, while birds sing loud songs.").citations == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "written", "text", "reasons"),
+    [
+        ("Is it so that cats purr?", "Yes, cats purr.", "Yes, cats purr. [1]", []),
+        ("Is it so that Dogs purr?", "Yes, cats purr.", "Cats purr. [1]", [BLIND]),  # Dogs: neither said nor quoted
+        ("Is it so that Dogs purr?", "Yes. Cats purr.", "Cats purr. [1]", [BLIND]),
+        ("Is it so that Dogs purr?", "Cats purr.", "Cats purr. [1]", []),
+    ],
+)
+def test_a_yes_to_a_question_about_something_else_goes_and_the_fact_stays(
+    question: str, written: str, text: str, reasons: list[str]
+) -> None:
+    result = ground(written, [CATS], WordsWithin(), Asked(question))
+    assert result.text == text
+    assert [sentence.reason for sentence in result.unsupported] == reasons
 
 
 def test_a_lead_in_stays_while_an_item_stays_and_lists_are_numbered_afresh() -> None:
