@@ -4,6 +4,7 @@ import pytest
 
 from rag_faq.generation.odds import logit
 from rag_faq.grounding.verify import Asked, Support, Verifier
+from rag_faq.grounding.weigh import Told
 from rag_faq.testing import FakeEmbedder
 
 # A source about something else than the FAQ that ships with the package.
@@ -123,24 +124,25 @@ def test_a_source_is_embedded_once() -> None:
     assert embedder.encoded == ["The wheel turns two stones."]
 
 
-def test_where_wording_leaves_a_doubt_the_models_word_decides() -> None:
+@pytest.mark.parametrize("probed", [False, True])
+def test_where_wording_leaves_a_doubt_the_models_word_decides(probed: bool) -> None:
     swapped = "The sluice turns two stones, and a wheel controls the flow of water."
     asked = []
 
     def word(told: float):
-        def say(sentence: str, text: str, question: str) -> float:
+        def say(sentence: str, text: str, question: str) -> Told:
             asked.append((sentence, text, question))
-            return told
+            return Told(told, probed)
 
         return say
 
-    assert check(Verifier(FakeEmbedder(VOCABULARY), word(1.5)), swapped).supported
-    assert not check(Verifier(FakeEmbedder(VOCABULARY), word(-1.5)), swapped).supported
+    assert check(Verifier(FakeEmbedder(VOCABULARY), word(6.0)), swapped).supported
+    assert not check(Verifier(FakeEmbedder(VOCABULARY), word(-6.0)), swapped).supported
     assert asked == [(swapped, SOURCE, QUESTION)] * 2
 
 
 def test_the_models_word_does_not_outweigh_a_wrong_number_or_name() -> None:
-    verifier = Verifier(FakeEmbedder(VOCABULARY), lambda *_: 2.0)
+    verifier = Verifier(FakeEmbedder(VOCABULARY), lambda *_: Told(8.0))
     assert not check(verifier, "The mill was built by John Rennie in 1787.").supported
     assert not check(verifier, "The mill was built by James Watt in 1786.").supported
 
