@@ -61,10 +61,10 @@ class Reader:
         position = self._read_kept(prompt, self._keys(prompt)[:kept], position, stop, piece)
         self._read_part(prompt, pieces(position, len(prompt.tokens), piece), stop)
 
-    def approach(self, prompt: TokenisedPrompt, stop: Callable[[], bool]) -> int:
+    def approach(self, prompt: TokenisedPrompt, stop: Callable[[], bool], piece: int = PIECE) -> int:
         """Bring the text to the end of the prompt's lasting parts, and keep what was missing; gives where it ends."""
         keys = self._keys(prompt)[: len(prompt.cuts)]
-        return self._read_kept(prompt, keys, self._restore(prompt, keys, evict=True), stop, PIECE)
+        return self._read_kept(prompt, keys, self._restore(prompt, keys, evict=True), stop, piece)
 
     def lasting(self, prompt: TokenisedPrompt) -> list[State] | None:
         """The states of the prompt's lasting parts; `None` where one is not kept."""

@@ -151,7 +151,7 @@ class Worker:
         try:
             stop = self._make_way(job)
             if job.measured:
-                job.output.put(self._together.read((job.prompt, *job.beside), stop))
+                job.output.put(self._together.read((job.prompt, *job.beside), stop, self._piece))
             elif job.sampling is None:
                 self._read(job, stop)
                 job.output.put(self._model.logits())
@@ -191,12 +191,17 @@ class Worker:
         job.stats = replace(job.stats, cached_tokens=len(job.prompt.tokens))
         return int(scores.argmax())
 
+    @property
+    def _piece(self) -> int:
+        """How many tokens are read at once: fewer while others are written."""
+        return SHORT_PIECE if len(self._desk) else PIECE
+
     def _read(self, job: Job, stop: Callable[[], bool]) -> None:
         """Bring the model's own context to the end of the prompt."""
-        others = len(self._desk) > 0
+        piece = self._piece
         position = self._reader.restore(job.prompt)
         job.stats = replace(job.stats, cached_tokens=position)
-        self._reader.read(job.prompt, position, stop, SHORT_PIECE if others else PIECE)
+        self._reader.read(job.prompt, position, stop, piece)
 
     def _fill_one(self, ahead: Ahead) -> None:
         """Fill one prompt's states, unless a caller comes. When there is no room left, nothing more is filled."""
