@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", type=Path, nargs="+")
     parser.add_argument("--rows", type=Path, help="keep the evidence in this folder, or use what it has")
-    parser.add_argument("--false-refusals", type=float, default=0.03, help="share of the answerable ones refused here")
+    parser.add_argument("--false-refusals", type=float, default=0.04, help="share of the answerable ones refused here")
     parser.add_argument("--write", action="store_true", help="put probes and weights into the package")
     arguments = parser.parse_args()
     chatbot = load_chatbot()
