@@ -1,6 +1,7 @@
 """The gate with probes: what is read, in which order, and what that comes to."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,16 +97,12 @@ def test_about_three_at_most():
 
 
 def test_what_is_unlikely_everywhere_counts_no_more_than_what_is_merely_unlikely():
-    calibration = ProbingCalibration(
+    calibration = replace(
+        SIMPLE,
         lead=Weights(-99.0, (0.0,) * 4),
-        order=SIMPLE.order,
         read=Weights(3.0, (0.0, 0.0, 1.0, 0.0)),
         verdict=Weights(3.0, (0.0, 0.0, 1.0, 0.0, 0.0)),
-        plain=4.0,
         clear=9.0,
-        close=1.0,
-        alone=0.5,
-        unlikely=-6.0,
     )
     for likelihood in (-6.0, -30.0):
         gibberish = ScriptedGenerator("", likelihoods=lambda _, told=likelihood: told, scores=lambda _: np.zeros(2))
