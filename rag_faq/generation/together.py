@@ -100,13 +100,13 @@ class Together:
         beside = self._beside(prompts, others, run, piece + LEAST)
         if stop():
             raise Interrupted
+        if beside and not self._make_room(run, list(beside.values())):
+            beside = {}  # each is then read by itself, which throws out what is refused
         rows = run.rows(TEXT)
         places = [0]
-        if beside:
-            self._make_room(run, list(beside.values()))
-            for sequence, (other, _) in zip(BESIDE, beside.values(), strict=False):
-                places.append(len(rows))
-                rows += other.rows(sequence)
+        for sequence, (other, _) in zip(BESIDE, beside.values(), strict=False):
+            places.append(len(rows))
+            rows += other.rows(sequence)
         self._model.run(rows)
         readings: dict[int, Reading] = {}
         runs = [(first, run), *((number, other) for number, (other, _) in beside.items())]
@@ -138,17 +138,20 @@ class Together:
             beside[number] = (other, states)
         return beside
 
-    def _make_room(self, run: _Run, beside: Sequence[tuple[_Run, Sequence[State]]]) -> None:
-        """Put the others' states where their texts are to lie, with cells left free for what is read of each."""
-        taken = run.end
+    def _make_room(self, run: _Run, beside: Sequence[tuple[_Run, Sequence[State]]]) -> bool:
+        """Put the others' states where their texts are to lie, with cells left free for what is read of each.
+
+        False where llama.cpp refuses one.
+        """
+        taken, accepted = run.end, True
         self._model.occupy(run.count, lasting=False)
         for sequence, (other, states) in zip(BESIDE, beside, strict=False):
             self._model.occupy(-taken % _BLOCK, lasting=True)
-            for state in states:
-                self._model.restore(state, sequence)
+            accepted = accepted and all(self._model.restore(state, sequence) for state in states)
             self._model.occupy(other.count, lasting=False)
             taken += -taken % _BLOCK + other.end
         self._model.vacate()
+        return accepted
 
     def _log_probabilities(self, run: _Run, row: int) -> list[float]:
         """Of the tokens of the last segment that follow a run's tokens; `row` is the run's first one in the batch."""

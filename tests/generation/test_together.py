@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rag_faq.generation.generator import Reading
-from rag_faq.generation.llama import Layout, LlamaModel
+from rag_faq.generation.llama import BESIDE, TEXT, Layout, LlamaModel
 from rag_faq.generation.reading import Interrupted, Reader
 from rag_faq.generation.states import MemoryStates, StateStore
 from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt
@@ -131,6 +131,16 @@ def test_texts_that_do_not_fit_the_context_together_are_read_one_after_the_other
         assert same(found, [bare.read([prompt], never)[0] for prompt in prompts])
     finally:
         small.free()
+
+
+def test_what_llama_refuses_beside_another_text_is_read_by_itself(start, model, tokenised, monkeypatch):
+    prompts = [tokenised(QUESTION, text) for text in TEXTS[:3]]
+    alone = [start(keeping=False)[0].read([prompt], never)[0] for prompt in prompts]
+    together, _ = start()
+    restore = model.restore
+    monkeypatch.setattr(model, "restore", lambda state, to=TEXT: to not in BESIDE and restore(state, to))
+    assert same(together.read(prompts, never), alone)
+    assert same(together.read(prompts, never), alone)
 
 
 def test_it_stops_before_the_next_batch(start, tokenised):
