@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -41,12 +42,18 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Rows:
-    """Entries that come near, question by question, those of one question in the order of the search."""
+    """Entries that come near, question by question, those of one question in the order of the search.
+
+    One of each question's is the quick search's first entry; it stands last where it is not near by the closer search.
+    """
 
     question: Places  # (n,) numbered from 0
     answerable: Flags  # (n,) the question is
     right: Floats  # (n,) 1 for an entry that answers it
-    score: Floats  # (n,)
+    near: Flags  # (n,) by the closer search
+    score: Floats  # (n,) by the closer search
+    quick_score: Floats  # (n,) the quick search's for its first entry; NaN for others
+    quick_lead: Floats  # (n,) … and by how much that leads
     likelihood: Floats  # (n,)
     read: Floats  # (n, tokens): scores of the answer's first token
     asked: Floats  # (n, tokens): scores of "yes" or "no"
@@ -70,6 +77,15 @@ class Rows:
         """(n,): the score of the question's first entry."""
         return self.score[self.firsts][self.question]
 
+    @property
+    def quick(self) -> Places:
+        """The place of each question's first entry by the quick search."""
+        return np.flatnonzero(~np.isnan(self.quick_score))
+
+    def of(self, number: int) -> Places:
+        """The places of a question's near entries."""
+        return np.flatnonzero((self.question == number) & self.near)
+
 
 @dataclass(frozen=True)
 class Told:
@@ -80,15 +96,8 @@ class Told:
     asked: Floats
 
     def lead(self, rows: Rows) -> Floats:
-        """LEAD_FEATURES of each question's first entry."""
-        firsts = rows.firsts
-        share = probing.default_calibration().alone
-        following = np.append(firsts[1:], len(rows.score)) - firsts > 1
-        second = np.where(
-            following, rows.score[np.minimum(firsts + 1, len(rows.score) - 1)], share * rows.score[firsts]
-        )
-        lead = rows.score[firsts] - second
-        return np.column_stack([rows.score[firsts], lead, self.likelihood[firsts], self.read[firsts]])
+        """LEAD_FEATURES of each question's first entry by the quick search."""
+        return np.column_stack([column[rows.quick] for column in (rows.quick_score, rows.quick_lead, self.read)])
 
     def order(self, rows: Rows) -> Floats:
         """ORDER_FEATURES of each entry."""
@@ -138,15 +147,28 @@ def collect(questions: Path, chatbot: Any) -> Rows:
     gate, found, number = chatbot.gate, [], 0
     prober = probing.Prober(gate.generator, gate.cut, probing.Probes(UNFITTED, UNFITTED))  # what is read is kept here
     for question in load_questions(questions, [entry.number for entry in chatbot.entries]):
-        searched, hits = chatbot.find(question.question, question.history)
-        hits = chatbot.closer.search(searched) if hits else ()
-        near = gate.near(hits)
-        for hit, reading in zip(near, prober.readings(searched, near) if near else (), strict=True):
-            right = float(hit.entry.number in question.gold)
-            asked = prober.asked(searched, hit)[probes.TOKENS]
-            read = reading.scores[probes.TOKENS]
-            found.append((number, bool(question.gold), right, hit.score, reading.likelihood, read, asked))
-        number += bool(near)
+        searched, quick = chatbot.find(question.question, question.history)
+        if not quick:
+            continue
+        near, first = prober.near(chatbot.closer.search(searched)), quick[0]
+        ids = [hit.entry.id for hit in near]
+        hits = near if first.entry.id in ids else [*near, first]
+        for hit, reading in zip(hits, prober.readings(searched, hits), strict=True):
+            is_first = hit.entry.id == first.entry.id
+            row = {
+                "question": number,
+                "answerable": bool(question.gold),
+                "right": float(hit.entry.number in question.gold),
+                "near": hit.entry.id in ids,
+                "score": hit.score,
+                "quick_score": first.score if is_first else np.nan,
+                "quick_lead": prober.lead(quick) if is_first else np.nan,
+                "likelihood": reading.likelihood,
+                "read": reading.scores[probes.TOKENS],
+                "asked": prober.asked(searched, hit)[probes.TOKENS],
+            }
+            found.append([row[field.name] for field in fields(Rows)])
+        number += 1
     return Rows(*(np.array(column) for column in zip(*found, strict=True)))
 
 
@@ -165,29 +187,31 @@ def calibrate(rows: Rows, false_refusals: float, counted: int) -> tuple[str, Any
     for name, values in (("score", rows.score), ("read", unseen.read), ("asked", unseen.asked)):
         print(f"# {name}: area under ROC over near entries {auroc(values, rows.right > 0):.3f}")
 
-    lead = out_of_fold(unseen.lead(rows), rows.right[firsts], np.arange(len(firsts)))
+    lead = out_of_fold(unseen.lead(rows), rows.right[rows.quick], np.arange(len(firsts)))
     order = unseen.order(rows)
     ordered = leading_out_of_fold(rows, order)
     plain = lead >= probing.default_calibration().plain
-    leading = np.where(plain, firsts, ordered)
+    leading = np.where(plain, rows.quick, ordered)
     print(
-        f"# right entry first: {rows.right[firsts][answerable].mean():.3f} by the search, "
+        f"# right entry first: {rows.right[rows.quick][answerable].mean():.3f} by the quick search, "
+        f"{rows.right[firsts][answerable].mean():.3f} by the closer one, "
         f"{rows.right[ordered][answerable].mean():.3f} in order, {rows.right[leading][answerable].mean():.3f} with "
         f"the first one alone where that is plain: {plain[answerable].mean():.2f} of the answerable questions, "
         f"{plain[other].mean():.2f} of the others"
     )
     verdict = unseen.verdict(rows)[ordered]
     right = rows.right[ordered]
-    tables = [_table("lead", *fit(unseen.lead(rows), rows.right[firsts]), probing.LEAD_FEATURES)]
+    tables = [_table("lead", *fit(unseen.lead(rows), rows.right[rows.quick]), probing.LEAD_FEATURES)]
     tables.append(_table("order", None, preferences(rows, order), probing.ORDER_FEATURES))
     odds: dict[str, Floats] = {}
+    shift = 0.0
     for title, names, features in (
         ("read", probing.READ_FEATURES, verdict[:, :-1]),
         ("verdict", probing.VERDICT_FEATURES, verdict),
     ):
         found = out_of_fold(features, right, np.arange(len(right)))
         threshold = float(np.quantile(found[answerable], false_refusals))
-        odds[title] = found - threshold
+        odds[title], shift = found - threshold, -threshold
         lost = (0.01, 0.02, 0.03, 0.04, 0.05)
         shares = [float((found[other] < np.quantile(found[answerable], share)).mean()) for share in lost]
         print(
@@ -205,6 +229,7 @@ def calibrate(rows: Rows, false_refusals: float, counted: int) -> tuple[str, Any
             f"{(together[of_these] < 0).mean():.3f}, surer than 0.9 {(together[of_these] > SURE).mean():.2f}"
         )
     head = Path(probing.__file__).with_name("probing.toml").read_text(encoding="utf-8").split("\n[", 1)[0].rstrip()
+    head = re.sub(r"(?m)^shift = .*$", f"shift = {shift:.3f}", head)  # of the verdict
 
     def whole(scores: Floats) -> Any:
         return probes.as_probe(probes.regression(DIRECTIONS, RIDGE).fit(probes.centred(scores), rows.right))
@@ -221,7 +246,7 @@ def preferences(rows: Rows, features: Floats, questions: Flags | None = None) ->
     differences = []
     for number in range(int(rows.question.max()) + 1):
         if questions is None or questions[number]:
-            own = np.flatnonzero(rows.question == number)
+            own = rows.of(number)
             right, wrong = own[rows.right[own] > 0], own[rows.right[own] == 0]
             differences += [features[one] - features[other] for one in right for other in wrong]
     both = np.array([*differences, *(-difference for difference in differences)])
@@ -235,7 +260,7 @@ def leading_out_of_fold(rows: Rows, features: Floats) -> Places:
     for fold in set(fold_of.tolist()):
         odds = features @ preferences(rows, features, fold_of != fold)
         for number in np.flatnonzero(fold_of == fold):
-            own = np.flatnonzero(rows.question == number)
+            own = rows.of(number)
             leading[number] = own[odds[own].argmax()]
     return leading
 

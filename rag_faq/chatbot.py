@@ -258,7 +258,7 @@ class FaqChatbot:
 
     def _foreign(self, question: str, sources: Sequence[Source]) -> bool:
         """Whether the question has a name or number that none of the sources has."""
-        return all(self._verifier.foreign(question, source.text, source.entry.question) for source in sources)
+        return all(self._verifier.foreign_asked(question, source.text, source.entry.question) for source in sources)
 
     def _verbatim(self, question: str, found: Found, note: str) -> Answer:
         """The first source of each share as it stands in the document."""

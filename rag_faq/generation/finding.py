@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from rag_faq.errors import EngineError
 from rag_faq.generation.gate import Gate
@@ -26,6 +26,7 @@ _LOOK_AT = 10  # entries of a search that are looked at
 # questions that name two things, nine of eleven such entries were right ones.
 _AS_WELL = 0.9
 
+T = TypeVar("T")
 _Asked: TypeAlias = tuple[str, tuple[Judged, ...]]  # a question or a part of it, and the entries that answer it
 
 
@@ -116,12 +117,11 @@ class Finder:
             share = Share(searched.text, number_sources((searched.own,), self._cut), 1.0)
             return Found(searched.text, searched.hits, (share,), 1.0, (), searched.timings, own=True)
         start = time.perf_counter()
-        again = self._closer is not self._retriever
-        hits = self._closer.search(searched.text, _LOOK_AT) if again else searched.hits
-        asked, open_parts = self._parts(searched, hits, strictness)
+        asked, open_parts = self._parts(searched, strictness)
         rankings = [ranking for _, ranking in asked]
+        hits: Sequence[Hit] = searched.hits
         if not asked:  # else the question as a whole needs no verdict
-            judged = self._judge(searched.text, hits)
+            hits, judged = self._judged(searched.text, searched.hits)
             asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness))
             asked = asked or self._compared(searched.text)
             rankings = [judged, *(ranking for _, ranking in asked)]
@@ -153,26 +153,25 @@ class Finder:
         """The things that a question compares, each from the entries that surely tell of it; none unless all do."""
         asked: list[_Asked] = []
         for what in query.compared(text):
-            ranking = self._surely(what, self._closer.search(what, _LOOK_AT))
+            ranking = _sure(self._judged(what)[1])
             if not ranking:
                 return []  # the others need not be judged
             asked.append((what, ranking))
         return asked
 
-    def _parts(
-        self, searched: Searched, hits: Sequence[Hit], strictness: float
-    ) -> tuple[list[_Asked], tuple[str, ...]]:
+    def _parts(self, searched: Searched, strictness: float) -> tuple[list[_Asked], tuple[str, ...]]:
         """The parts of the question that the FAQ answers, each with the entries that do; and the other parts.
 
         A part that refers back is read together with those before it. Where its leading entry is that of an earlier
-        part, it goes to the next of the whole question's entries (`hits`) that answers it, or else to the earlier part.
+        part, it goes to the next of the whole question's entries that answers it, or else to the earlier part.
         """
         asked: dict[str, _Asked] = {}  # by the leading entry
         left: list[str] = []
         for place, part in enumerate(searched.parts):
             text = " ".join(searched.parts[: place + 1]) if query.refers_back(part) else part
-            ranking = self.gate.enough(self._judge(text, self._closer.search(text, _LOOK_AT)), strictness)
+            ranking = self.gate.enough(self._judged(text)[1], strictness)
             if ranking and ranking[0].hit.entry.id in asked:
+                hits = self._closer.search(searched.text, _LOOK_AT)
                 ranking = self._surely(text, [hit for hit in hits if hit.entry.id not in asked][:1]) or ranking
             if not ranking:
                 left.append(part)
@@ -190,7 +189,7 @@ class Finder:
 
     def _surely(self, text: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
         """Those of the hits that next to surely answer `text`."""
-        return tuple(judged for judged in self._judge(text, hits) if judged.probability >= _AS_WELL)
+        return _sure(self._safely(lambda gate: gate.judge(text, hits)))
 
     def _shares(self, asked: Sequence[_Asked], most: int) -> tuple[Share, ...]:
         """Each question with its sources, `most` in all, numbered through. What is left without a source goes."""
@@ -209,13 +208,30 @@ class Finder:
         searches = [(text, self._retriever.search(text, _LOOK_AT)) for text in query.candidates(question)]
         return max(searches, key=lambda pair: pair[1][0].score if pair[1] else 0.0)
 
-    def _judge(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
-        """The gate's verdict; where the model breaks down, that of the search alone."""
+    def _judged(self, text: str, hits: Sequence[Hit] | None = None) -> tuple[Sequence[Hit], tuple[Judged, ...]]:
+        """What a search finds, and the verdict on it. `hits` are those of the quick search, if they are known.
+
+        Where the first of these is plainly right, the closer search is spared.
+        """
+        quick = self._retriever.search(text, _LOOK_AT) if hits is None else hits
+        glance = self._safely(lambda gate: gate.glance(text, quick))
+        if glance is not None and glance.judged:
+            return quick, glance.judged
+        found = quick if self._closer is self._retriever else self._closer.search(text, _LOOK_AT)
+        return found, self._safely(lambda gate: gate.judge(text, found, glance))
+
+    def _safely(self, judge: Callable[[Gate], T]) -> T:
+        """What the gate says; where the model breaks down, what the search alone says."""
         try:
-            return self.gate.judge(question, hits)
+            return judge(self.gate)
         except EngineError as error:
             log.warning("judging by the search alone: %s", error)
-            return Gate(None, self._cut).judge(question, hits)
+            return judge(Gate(None, self._cut))
+
+
+def _sure(judged: Iterable[Judged]) -> tuple[Judged, ...]:
+    """Those that next to surely answer."""
+    return tuple(item for item in judged if item.probability >= _AS_WELL)
 
 
 def _reordered(hits: Sequence[Hit], rankings: Sequence[Sequence[Judged]]) -> tuple[Hit, ...]:

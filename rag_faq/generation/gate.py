@@ -30,9 +30,9 @@ from importlib.resources import files
 from itertools import takewhile
 
 from rag_faq.generation.generator import Generator
-from rag_faq.generation.judged import Judged, by_odds
+from rag_faq.generation.judged import LOOK_AT, Judged, by_odds, near
 from rag_faq.generation.odds import Weights, logit, sigmoid
-from rag_faq.generation.probing import Prober, gate_probes
+from rag_faq.generation.probing import Glance, Prober, gate_probes
 from rag_faq.generation.prompt import answer_prompt, gate_prompt
 from rag_faq.generation.select import number_sources
 from rag_faq.records import Hit
@@ -44,7 +44,6 @@ CLOSE_FEATURES = (*ORDER_FEATURES, "yes")
 READ_FEATURES = ("score", "first", "likelihood")
 VERDICT_FEATURES = (*READ_FEATURES, "yes")
 DOUBT_FEATURES = (*VERDICT_FEATURES, "elsewhere")
-LOOK_AT = 5  # entries that are put in order
 MOST_ASKED = 3  # of which the model is asked for its "yes"
 YES_NO = ("yes", "no")
 _BOUNDS = ("far", "sure", "plain", "clear", "near", "typical", "close", "doubtful", "unlikely")
@@ -119,22 +118,31 @@ class Gate:
             prober = Prober(generator, cut, probes)
         self.prober = prober
 
-    def judge(self, question: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
-        """The hits that are near the first one, in order, the likeliest to be right first, with their probabilities."""
-        near = self.near(hits)
-        if not near:
+    def glance(self, question: str, hits: Sequence[Hit]) -> Glance | None:
+        """What shows at the first hit of a quick search; `None` where the model has no probes, or nothing is near."""
+        if self.prober is None or not hits or self._searched(hits[0]) <= self._calibration.far:
+            return None
+        return self.prober.glance(question, hits)
+
+    def judge(self, question: str, hits: Sequence[Hit], glance: Glance | None = None) -> tuple[Judged, ...]:
+        """The hits that are near the first one, in order, the likeliest to be right first, with their probabilities.
+
+        `glance` is what was seen of this question before.
+        """
+        if not hits:
             return ()
         calibration = self._calibration
-        first = self._searched(near[0])
+        first = self._searched(hits[0])
         if self.prober is not None and first > calibration.far:
-            return self.prober.judge(question, near)
-        alone = len(near) == 1 and first >= calibration.plain
+            return self.prober.judge(question, hits, glance)
+        close = self.near(hits)
+        alone = len(close) == 1 and first >= calibration.plain
         if self.generator is None or alone or not calibration.far < first < calibration.sure:
-            return self._ordered(near, [calibration.typical] * len(near))
-        likelihoods = self.likelihoods(question, near)
+            return self._ordered(close, [calibration.typical] * len(close))
+        likelihoods = self.likelihoods(question, close)
         if likelihoods is None:
-            return self._by_yes(question, near)
-        ordered = self._ordered(near, likelihoods)
+            return self._by_yes(question, close)
+        ordered = self._ordered(close, likelihoods)
         elsewhere = cache(lambda: self.elsewhere(question, hits))
         judged = [
             self._verdict(question, item, hits[0], elsewhere)
@@ -145,8 +153,8 @@ class Gate:
         return self._among_close(judged)
 
     def near(self, hits: Sequence[Hit]) -> Sequence[Hit]:
-        """The hits of a search that are worth looking at."""
-        return [hit for hit in hits[:LOOK_AT] if hit.score >= self._calibration.near * hits[0].score]
+        """The hits of a search that are put in order, where the model has no probes."""
+        return near(hits, self._calibration.near)
 
     def enough(self, judged: Sequence[Judged], strictness: float) -> tuple[Judged, ...]:
         """Those with enough evidence to answer from: the leading one, and what comes close to it."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from rag_faq.records import Hit
 
+LOOK_AT = 5  # entries that are put in order
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -23,3 +25,8 @@ def by_odds(judged: Sequence[Judged], odds: Sequence[float]) -> tuple[Judged, ..
     """The entries by these log-odds of being the right one, the likeliest first; ties keep their order."""
     behind = (replace(item, behind=max(odds) - own) for item, own in zip(judged, odds, strict=True))
     return tuple(sorted(behind, key=lambda item: item.behind))
+
+
+def near(hits: Sequence[Hit], share: float, most: int = LOOK_AT) -> list[Hit]:
+    """The hits of a search that are worth looking at: those with at least this share of the first one's score."""
+    return [hit for hit in hits[:most] if hit.score >= share * hits[0].score]

@@ -1,10 +1,11 @@
 """The gate's verdict where the model has probes: what its scores tell of an entry, not only its "yes".
 
-1. The first entry of the search. The question is read after it, up to where the answer would begin: that has to be read
-   for the answer in any case. How likely the model finds the question there, and what a probe reads off its scores for
-   the answer's first token, are weighed with the search's score and with its lead over the next entry. Where that
-   leaves no doubt, nothing else is read, and the answer begins at once.
-2. Else the question is read after the other near entries as well, and they are put in order by the same evidence.
+1. A glance at the first entry of the quick search. The question is read after it, up to where the answer would begin:
+   that has to be read for the answer in any case. What a probe reads off the scores for the answer's first token is
+   weighed with the search's score and with its lead over the next entry. Where that leaves no doubt, no larger embedder
+   searches, nothing else is read, and the answer begins at once.
+2. Else the question is read after all near entries, and they are put in order by the search's score, by how likely the
+   model finds the question there, and by the probe.
 3. The verdict on the leading one, and on what comes close to it. Where what was read leaves a doubt, the model is asked
    whether the question is answered there, and a second probe reads what it makes of that.
 
@@ -24,20 +25,20 @@ from numpy.typing import NDArray
 
 from rag_faq.errors import EngineError
 from rag_faq.generation.generator import Generator, Reading
-from rag_faq.generation.judged import Judged, by_odds
+from rag_faq.generation.judged import Judged, by_odds, near
 from rag_faq.generation.odds import Weights, logit, sigmoid
 from rag_faq.generation.probe import Probe, load_probe
 from rag_faq.generation.prompt import NOTHING, answer_prompt, gate_prompt, wording_of
 from rag_faq.generation.select import number_sources
 from rag_faq.records import Hit, ModelInfo
 
-LEAD_FEATURES = ("score", "lead", "likelihood", "read")
+LEAD_FEATURES = ("score", "lead", "read")
 ORDER_FEATURES = ("score", "likelihood", "read")
 READ_FEATURES = ("score", "first", "likelihood", "read")
 VERDICT_FEATURES = (*READ_FEATURES, "asked")
 READ_PROBE, ASKED_PROBE = "answer", "gate"
 MOST_ASKED = 3  # entries that the model is asked about
-BOUNDS = ("plain", "clear", "close", "alone", "unlikely")
+BOUNDS = ("plain", "shift", "near", "clear", "close", "alone", "unlikely")
 _FAR_BEHIND = 99.0  # log-odds of entries that nothing was read after, since the first one leaves no doubt
 
 
@@ -53,11 +54,13 @@ class Probes:
 class ProbingCalibration:
     """What order and probabilities rest on."""
 
-    lead: Weights  # over LEAD_FEATURES: that the search's first entry is the right one
+    lead: Weights  # over LEAD_FEATURES: that the quick search's first entry is the right one
     order: Weights  # over ORDER_FEATURES: differences between entries are log-odds of being the right one
     read: Weights  # over READ_FEATURES: the probability where the model has but read the question
     verdict: Weights  # over VERDICT_FEATURES: … where it is asked, too
     plain: float  # with these log-odds by `lead`, the first entry needs nothing else
+    shift: float  # from the log-odds by `lead` to those of a verdict
+    near: float  # entries with at least this share of the first one's score are read
     clear: float  # with these log-odds once the question was read, an entry needs no question about it
     close: float  # log-odds behind the leading entry up to which an entry comes into question beside it
     alone: float  # the score of the entry behind the first one, as a share of that, where none is near
@@ -65,12 +68,20 @@ class ProbingCalibration:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
     """An entry after which the question was read."""
 
     hit: Hit
     likelihood: float
     told: float  # log-odds by the probe
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What reading the question after the quick search's first entry showed."""
+
+    read: Read
+    judged: tuple[Judged, ...]  # all hits, where the first one is plainly right; else none
 
 
 class Prober:
@@ -89,18 +100,32 @@ class Prober:
         self._probes = probes
         self._calibration = calibration or default_calibration()
 
-    def judge(self, question: str, near: Sequence[Hit]) -> tuple[Judged, ...]:
-        """These hits, of which there must be one, in order, the likeliest to be right first."""
+    def glance(self, question: str, hits: Sequence[Hit]) -> Glance:
+        """Whether the first of the quick search's hits, of which there must be one, plainly is the right one."""
         calibration = self._calibration
-        first, *others = near
-        leading = self._read(question, [first])
-        second = others[0].score if others else calibration.alone * first.score
-        odds = calibration.lead.odds((first.score, first.score - second, leading[0].likelihood, leading[0].told))
-        if odds >= calibration.plain:
-            probability = sigmoid(self._once_read(leading[0], first))
-            behind = (Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in others)
-            return (Judged(first, probability, likelihood=leading[0].likelihood), *behind)
-        read = [*leading, *(self._read(question, others) if others else ())]
+        first, *others = hits
+        (read,) = self._read(question, [first])
+        odds = calibration.lead.odds((first.score, self.lead(hits), read.told))
+        if odds < calibration.plain:
+            return Glance(read, ())
+        leading = Judged(first, sigmoid(odds + calibration.shift), likelihood=read.likelihood)
+        return Glance(read, (leading, *(Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in others)))
+
+    def near(self, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """The hits of a search after which the question is read."""
+        return near(hits, self._calibration.near)
+
+    def judge(self, question: str, hits: Sequence[Hit], glance: Glance | None = None) -> tuple[Judged, ...]:
+        """The near ones of these hits, of which there must be one, in order, the likeliest to be right first.
+
+        What was read at a `glance` is not read again.
+        """
+        calibration = self._calibration
+        first, close = hits[0], self.near(hits)
+        known = {} if glance is None else {glance.read.hit.entry.id: glance.read}
+        fresh = [hit for hit in close if hit.entry.id not in known]
+        known |= {read.hit.entry.id: read for read in (self._read(question, fresh) if fresh else ())}
+        read = [replace(known[hit.entry.id], hit=hit) for hit in close]
         ordered = by_odds(
             [Judged(item.hit, sigmoid(self._once_read(item, first)), likelihood=item.likelihood) for item in read],
             [calibration.order.odds((item.hit.score, item.likelihood, item.told)) for item in read],
@@ -112,6 +137,11 @@ class Prober:
             else item
             for place, item in enumerate(ordered)
         )
+
+    def lead(self, hits: Sequence[Hit]) -> float:
+        """By how much the first one's score is above the next one's."""
+        first = hits[0].score
+        return first - (hits[1].score if len(hits) > 1 else self._calibration.alone * first)
 
     def readings(self, question: str, hits: Sequence[Hit]) -> tuple[Reading, ...]:
         """What shows when the question is read after each of these entries, of which there must be one."""
@@ -127,18 +157,18 @@ class Prober:
             raise EngineError(f"{self._generator.info.name} does not tell its scores")
         return scores
 
-    def _read(self, question: str, hits: Sequence[Hit]) -> list[_Read]:
+    def _read(self, question: str, hits: Sequence[Hit]) -> list[Read]:
         least = self._calibration.unlikely
         return [
-            _Read(hit, max(least, reading.likelihood), self._probes.read(reading.scores))
+            Read(hit, max(least, reading.likelihood), self._probes.read(reading.scores))
             for hit, reading in zip(hits, self.readings(question, hits), strict=True)
         ]
 
-    def _once_read(self, item: _Read, first: Hit) -> float:
+    def _once_read(self, item: Read, first: Hit) -> float:
         """Log-odds that the entry answers, once the question was read after it."""
         return self._calibration.read.odds((item.hit.score, first.score, item.likelihood, item.told))
 
-    def _verdict(self, question: str, judged: Judged, item: _Read, first: Hit) -> Judged:
+    def _verdict(self, question: str, judged: Judged, item: Read, first: Hit) -> Judged:
         """The same with the probability that it answers, for which the model is asked where that is not clear."""
         calibration = self._calibration
         if logit(judged.probability) >= calibration.clear:

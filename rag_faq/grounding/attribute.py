@@ -44,6 +44,10 @@ class Checks(Protocol):
         """The objection to a name or number in `text` that the source does not have, or ""."""
         ...
 
+    def foreign_asked(self, asked: str, source_text: str, question: str) -> str:
+        """The same for what a user asks."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Grounded:
@@ -66,6 +70,10 @@ class _AnswerTo:
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
         return self.verifier.foreign(text, source_text, question)
+
+    def asks_beyond(self, text: str) -> bool:
+        """Whether the question has a name or number that the text does not have."""
+        return bool(self.verifier.foreign_asked(self.asked.question, text, ""))
 
 
 def ground(text: str, sources: Sequence[Source], verifier: Checks, asked: Asked | None = None) -> Grounded:
@@ -167,7 +175,7 @@ def _without_blind_yes(piece: Piece, verifier: _AnswerTo) -> Piece:
 def _asks_of_others(piece: Piece, verifier: _AnswerTo) -> bool:
     """Whether the question has a name or number that neither the piece nor what bears it out has."""
     said = " ".join([piece.body, *(support.quote for _, support in piece.supports)])
-    return bool(verifier.foreign(verifier.asked.question, said, ""))
+    return verifier.asks_beyond(said)
 
 
 def _takes_over(sentence: str, quote: str) -> bool:

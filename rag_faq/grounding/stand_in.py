@@ -26,7 +26,7 @@ def stands_in(source: Source, asked: str, probability: float, written: Sequence[
     question; a sentence that the source all but bears out.
     """
     text, question = source.text, source.entry.question
-    if any(verifier.foreign(said, text, question) for said in (asked, *written)):
+    if verifier.foreign_asked(asked, text, question) or any(verifier.foreign(said, text, question) for said in written):
         return False
     sure = probability >= _SURE
     near = near_enough(asked, source, verifier.reader)

@@ -103,6 +103,11 @@ class Verifier:
         """The objection to a name or number in `text` that the source does not have, or ""."""
         return foreign(tokens(text), self.reader.view(source_text, question))
 
+    def foreign_asked(self, asked: str, source_text: str, question: str) -> str:
+        """The same for what a user asks: small numbers in words ("which two …") only count what is asked for."""
+        named = [token for token in tokens(asked) if token.kind != "number" or any(map(str.isdigit, token.text))]
+        return foreign(named, self.reader.view(source_text, question))
+
     def likeness(self, sentence: str, source_text: str, question: str) -> float:
         """How well wording and meaning alone bear the sentence out, 0 to 1, whatever speaks against it."""
         return self._scales.alone.score(self.evidence(sentence, source_text, question).features)

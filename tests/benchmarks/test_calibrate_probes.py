@@ -12,7 +12,7 @@ from benchmarks.calibrate_probes import Rows, Told, calibrate, leading_out_of_fo
 def rows(questions: int = 60) -> Rows:
     """Questions with two near entries, of which every third has no right one; the probes' scores tell which is right.
 
-    The right one is the search's second in half of the others.
+    The right one is the second of both searches in half of the others.
     """
     rng = np.random.default_rng(0)
     directions = rng.normal(size=(2, len(probes.TOKENS)))
@@ -24,7 +24,8 @@ def rows(questions: int = 60) -> Rows:
             noise = rng.normal(size=(2, len(probes.TOKENS)))
             read, asked = 3 * directions * (1 if one else -1) + noise
             score = 0.8 + 0.01 * (number % 5) - 0.1 * place
-            found.append((number, answerable, float(one), score, -3.0 - 0.1 * (number % 7), read, asked))
+            quick = (np.nan, np.nan) if place else (score - 0.3, 0.05)
+            found.append((number, answerable, float(one), True, score, *quick, -3.0 - 0.1 * (number % 7), read, asked))
     return Rows(*(np.array(column) for column in zip(*found, strict=True)))
 
 
@@ -40,13 +41,21 @@ def test_joined_sets_keep_their_questions_apart():
     assert both.first.tolist() == [score for score in both.score[::2] for _ in range(2)]
 
 
-def test_the_first_entry_leads_the_next_one_by_their_difference_and_one_alone_by_a_share_of_its_score():
+def test_a_glance_is_at_the_quick_searchs_first_entry_wherever_the_closer_one_puts_it():
     given = rows(3)
-    alone = Rows(*(column[[0, 1, 2, 4, 5]] for column in vars(given).values()))  # question 1 has but one
-    told = Told(alone.likelihood, np.arange(5.0), np.zeros(5))
-    lead = told.lead(alone)
-    assert lead[:, 1].tolist() == [pytest.approx(0.1), pytest.approx(0.2 * 0.81), pytest.approx(0.1)]
-    assert lead[:, 3].tolist() == [0.0, 2.0, 3.0]
+    given.quick_score[:] = [np.nan, 0.4, 0.5, np.nan, np.nan, 0.6]
+    given.quick_lead[:] = [np.nan, 0.1, 0.2, np.nan, np.nan, 0.3]
+    told = Told(given.likelihood, np.arange(6.0), np.zeros(6))
+    assert given.quick.tolist() == [1, 2, 5]
+    assert told.lead(given).tolist() == [[0.4, 0.1, 1.0], [0.5, 0.2, 2.0], [0.6, 0.3, 5.0]]
+
+
+def test_what_only_the_quick_search_found_is_not_put_in_order():
+    given = rows(3)
+    given.near[1] = False
+    assert [given.of(number).tolist() for number in range(3)] == [[0], [2, 3], [4, 5]]
+    features = np.column_stack([given.right])
+    assert leading_out_of_fold(given, features)[0] == 0
 
 
 def test_what_tells_right_entries_from_wrong_ones_gets_the_weight_and_each_question_is_fitted_without_it():
@@ -62,15 +71,15 @@ def test_the_table_has_every_weight_and_both_probes_come_with_it(capsys):
     given = rows()
     toml, read, asked = calibrate(given, false_refusals=0.0, counted=60)
     table = tomllib.loads(toml)
-    assert set(table["lead"]) == {"intercept", "score", "lead", "likelihood", "read"}
+    assert set(table["lead"]) == {"intercept", "score", "lead", "read"}
     assert set(table["order"]) == {"score", "likelihood", "read"}
     assert set(table["read"]) == {"intercept", "score", "first", "likelihood", "read"}
     assert set(table["verdict"]) == {"intercept", "score", "first", "likelihood", "read", "asked"}
-    assert {"plain", "clear", "close", "alone", "unlikely"} <= set(table)
+    assert {"plain", "shift", "near", "clear", "close", "alone", "unlikely"} <= set(table)
     right = given.right > 0
     for probe, scores in ((read, given.read), (asked, given.asked)):
         odds = scores @ probe.weights + probe.intercept
         assert odds[right].min() > odds[~right].max()
     said = capsys.readouterr().out
-    assert "right entry first: 0.500 by the search, 1.000 in order" in said
+    assert "right entry first: 0.500 by the quick search, 0.500 by the closer one, 1.000 in order" in said
     assert "other questions: asked about" in said

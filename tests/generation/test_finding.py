@@ -1,8 +1,13 @@
 """From a question, or its parts, to the shares of the answer: who answers what."""
 
+import numpy as np
 import pytest
 
 from rag_faq.generation.finding import Finder
+from rag_faq.generation.gate import Gate
+from rag_faq.generation.odds import Weights
+from rag_faq.generation.probe import Probe
+from rag_faq.generation.probing import Prober, Probes, ProbingCalibration
 from rag_faq.records import Chunk, FaqEntry, Hit
 from rag_faq.testing import ScriptedGenerator
 
@@ -19,8 +24,10 @@ class Searches:
 
     def __init__(self, found):
         self.found = found
+        self.asked = []
 
     def search(self, question, k=10):
+        self.asked.append(question)
         numbers = self.found.get(question, ())
         return tuple(hit(number, 0.5 - rank / 100, rank) for rank, number in enumerate(numbers, start=1))
 
@@ -165,3 +172,34 @@ def test_an_entry_that_compares_them_answers_the_question_itself():
     searches = {COMPARED: (4,), "What is cat?": (1,), "What is dog?": (2,)}
     found = settle(COMPARED, searches, {4: 0.9, 1: 0.99, 2: 0.99})
     assert told(found) == [(COMPARED, [(1, 4)])]
+
+
+PLAIN = ProbingCalibration(  # at a glance the first entry's probe decides; the verdict is always no
+    lead=Weights(0.0, (0.0, 0.0, 1.0)),
+    order=Weights(0.0, (1.0, 0.0, 0.0)),
+    read=Weights(-9.0, (0.0,) * 4),
+    verdict=Weights(-9.0, (0.0,) * 5),
+    plain=1.0,
+    shift=0.0,
+    near=0.5,
+    clear=9.0,
+    close=1.0,
+    alone=0.5,
+    unlikely=-6.0,
+)
+READ_AS_IT_IS = Probe(np.array([0], dtype=np.int32), np.array([1.0]), 0.0)
+
+
+@pytest.mark.parametrize(("told", "searched_again", "answered"), [(2.0, [], [1]), (0.5, ["Do cats sleep?"], [])])
+def test_where_the_quick_search_is_plainly_right_the_closer_one_is_spared(told, searched_again, answered):
+    quick, closer = Searches({"Do cats sleep?": (1, 4)}), Searches({"Do cats sleep?": (4, 1)})
+    says = ScriptedGenerator("", likelihoods=lambda _: -2.0, scores=lambda _: np.array([told], dtype=np.float32))
+    finder = Finder(quick, closer, says, lambda h: h.entry.answer)
+    prober = Prober(says, lambda h: h.entry.answer, Probes(READ_AS_IT_IS, READ_AS_IT_IS), PLAIN)
+    finder.gate = Gate(says, lambda h: h.entry.answer, prober=prober)
+    found = finder.settle(finder.search("Do cats sleep?"), 0.5, 3)
+    assert closer.asked == searched_again
+    assert [source.entry.number for source in found.sources] == answered
+    assert [h.entry.number for h in found.hits] == ([1, 4] if answered else [4, 1])
+    read = [ANSWERS[number] for number in ((1,) if answered else (1, 4))]  # entry 1 is not read a second time
+    assert [text for p in says.measured for text in ANSWERS.values() if text in p.messages[1].content] == read

@@ -16,14 +16,16 @@ from rag_faq.records import Chunk, FaqEntry, Hit, ModelInfo
 from rag_faq.settings import Settings
 from rag_faq.testing import ScriptedGenerator
 
-# The probes read the first and the second score as they are. By `lead`: 10 * lead + read. In order: 10 * score + read.
-# Read: the probe alone. The verdict: the second probe alone.
+# The probes read the first and the second score as they are. At a glance: 10 * lead + read. In order:
+# 10 * score + read. Read: the probe alone. The verdict: the second probe alone.
 SIMPLE = ProbingCalibration(
-    lead=Weights(0.0, (0.0, 10.0, 0.0, 1.0)),
+    lead=Weights(0.0, (0.0, 10.0, 1.0)),
     order=Weights(0.0, (10.0, 0.0, 1.0)),
     read=Weights(0.0, (0.0, 0.0, 0.0, 1.0)),
     verdict=Weights(0.0, (0.0, 0.0, 0.0, 0.0, 1.0)),
     plain=4.0,
+    shift=0.5,
+    near=0.5,
     clear=2.0,
     close=1.0,
     alone=0.5,
@@ -50,8 +52,12 @@ def model(read, asked=None):
     return ScriptedGenerator("", likelihoods=lambda _: -2.0, scores=scores)
 
 
+def prober(generator, calibration=SIMPLE):
+    return Prober(generator, lambda h: h.entry.answer, PROBES, calibration)
+
+
 def judge(generator, *hits, calibration=SIMPLE):
-    return Prober(generator, lambda h: h.entry.answer, PROBES, calibration).judge("Is it so?", hits)
+    return prober(generator, calibration).judge("Is it so?", hits)
 
 
 def numbers(judged):
@@ -60,9 +66,9 @@ def numbers(judged):
 
 def test_where_the_first_entry_is_plain_nothing_else_is_read_or_asked():
     asked = model({1: 3.5})
-    first, second = judge(asked, hit(1, 0.8), hit(2, 0.7))  # 10 * 0.1 + 3.5
+    first, second = prober(asked).glance("Is it so?", (hit(1, 0.8), hit(2, 0.7))).judged  # 10 * 0.1 + 3.5
     assert (first.hit.entry.number, first.behind, first.yes) == (1, 0, None)
-    assert first.probability == pytest.approx(sigmoid(3.5))  # as read
+    assert first.probability == pytest.approx(sigmoid(5.0))  # 4.5, and the shift
     assert second.behind > 50
     assert [prompt.messages[1].segments[-1] for prompt in asked.measured] == ["Question: Is it so?"]
     assert asked.asked == []
@@ -70,11 +76,21 @@ def test_where_the_first_entry_is_plain_nothing_else_is_read_or_asked():
 
 def test_an_entry_that_is_alone_leads_by_what_lies_between_it_and_one_that_would_be_near():
     asked = model({1: 0.0})
-    (judged,) = judge(asked, hit(1, 0.8))  # 10 * (0.8 - 0.5 * 0.8) = 4
-    assert (judged.probability, asked.asked) == (0.5, [])
+    (judged,) = prober(asked).glance("Is it so?", (hit(1, 0.8),)).judged  # 10 * (0.8 - 0.5 * 0.8) = 4
+    assert judged.probability == pytest.approx(sigmoid(4.5))
 
 
-def test_else_the_near_ones_are_put_in_order_by_what_is_read():
+def test_else_a_glance_is_no_verdict_and_what_it_read_is_not_read_again():
+    asked = model({1: 0.0, 2: 2.5, 3: -3.0})
+    glance = prober(asked).glance("Is it so?", (hit(2, 0.9), hit(3, 0.8)))  # 1 + 2.5
+    assert glance.judged == ()
+    # The closer search found something else, and gave the same entry another score.
+    judged = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), glance)  # 8, 9.5
+    assert [(item.hit.entry.number, item.hit.score) for item in judged] == [(2, 0.7), (1, 0.8)]
+    assert len(asked.measured) == 2
+
+
+def test_near_entries_are_put_in_order_by_what_is_read():
     asked = model({1: 0.0, 2: 2.5, 3: -3.0})
     judged = judge(asked, hit(1, 0.8), hit(2, 0.7), hit(3, 0.6))  # 8, 9.5, 3
     assert numbers(judged) == [2, 1, 3]
@@ -82,6 +98,13 @@ def test_else_the_near_ones_are_put_in_order_by_what_is_read():
     assert [item.probability for item in judged] == [pytest.approx(sigmoid(odds)) for odds in (2.5, 0.0, -3.0)]
     assert len(asked.measured) == 3
     assert asked.asked == []  # 2.5 is clear; the others are not close
+
+
+def test_only_those_that_come_near_the_first_one_are_read_and_five_at_most():
+    asked = model({})
+    assert numbers(judge(asked, hit(1, 0.8), hit(2, 0.4), hit(3, 0.39))) == [1, 2]
+    assert len(asked.measured) == 2
+    assert numbers(judge(asked, *(hit(number, 0.8) for number in range(1, 8)))) == [1, 2, 3, 4, 5]
 
 
 def test_what_is_not_clear_and_close_to_the_leading_one_is_asked_about():
@@ -99,7 +122,6 @@ def test_about_three_at_most():
 def test_what_is_unlikely_everywhere_counts_no_more_than_what_is_merely_unlikely():
     calibration = replace(
         SIMPLE,
-        lead=Weights(-99.0, (0.0,) * 4),
         read=Weights(3.0, (0.0, 0.0, 1.0, 0.0)),
         verdict=Weights(3.0, (0.0, 0.0, 1.0, 0.0, 0.0)),
         clear=9.0,
@@ -117,11 +139,18 @@ def test_a_model_that_tells_nothing_cannot_be_probed():
 
 def test_the_gate_leaves_the_verdict_to_the_probes_unless_the_search_finds_next_to_nothing():
     generator = model({1: 3.0})
-    gate = Gate(generator, lambda h: h.entry.answer, prober=Prober(generator, lambda h: h.entry.answer, PROBES, SIMPLE))
+    gate = Gate(generator, lambda h: h.entry.answer, prober=prober(generator))
     (judged,) = gate.judge("q", (hit(1, 0.9), hit(2, 0.1)))
     assert judged.probability == pytest.approx(sigmoid(3.0))
     gate.judge("q", (hit(1, 0.0),))
+    assert gate.glance("q", (hit(1, 0.0),)) is None
     assert len(generator.measured) == 1
+
+
+def test_without_probes_there_is_no_glance():
+    generator = model({1: 9.0})
+    assert Gate(generator, lambda h: h.entry.answer).glance("q", (hit(1, 0.9), hit(2, 0.1))) is None
+    assert generator.measured == []
 
 
 def test_the_shipped_ones_are_of_the_default_model_and_of_the_words_that_it_is_asked_with():
@@ -134,11 +163,11 @@ def test_the_shipped_ones_are_of_the_default_model_and_of_the_words_that_it_is_a
 def test_the_packages_own_weights_read_well():
     calibration = default_calibration()
     assert [len(w.weights) for w in (calibration.lead, calibration.order, calibration.read, calibration.verdict)] == [
-        4,
+        3,
         3,
         4,
         5,
     ]
-    assert min(calibration.lead.weights[3], calibration.order.weights[2], calibration.verdict.weights[4]) > 0
+    assert min(calibration.lead.weights[2], calibration.order.weights[2], calibration.verdict.weights[4]) > 0
     assert calibration.plain > 0
     assert calibration.clear > 0

@@ -28,6 +28,8 @@ class WordsWithin:
         alien = [w for w in re.findall(r"\b[A-Z]\w+", text)[1:] if w not in source_text]
         return f'the name "{alien[0]}" is not in the source' if alien else ""
 
+    foreign_asked = foreign
+
 
 def source(number: int, text: str) -> Source:
     return Source(number, FaqEntry(f"faq#{number}", number, "What is it?", text, "faq.md", (1, 2)), text, 1.0)

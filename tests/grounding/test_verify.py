@@ -141,6 +141,18 @@ def test_where_wording_leaves_a_doubt_the_models_word_decides(probed: bool) -> N
     assert asked == [(swapped, SOURCE, QUESTION)] * 2
 
 
+@pytest.mark.parametrize(
+    ("asked", "objection"),
+    [
+        ("Which six parts does the mill have?", ""),  # counts what is asked for
+        ("Which 6 parts does the mill have?", 'the number "6" is not in the source'),
+        ("Did Smeaton build the mill?", 'the name "Smeaton" is not in the source'),
+    ],
+)
+def test_a_small_number_in_words_in_a_question_names_nothing(verifier: Verifier, asked: str, objection: str) -> None:
+    assert verifier.foreign_asked(asked, SOURCE, QUESTION) == objection
+
+
 def test_the_models_word_does_not_outweigh_a_wrong_number_or_name() -> None:
     verifier = Verifier(FakeEmbedder(VOCABULARY), lambda *_: Told(8.0))
     assert not check(verifier, "The mill was built by John Rennie in 1787.").supported
