@@ -153,7 +153,7 @@ def collect(questions: Path, chatbot: Any) -> Rows:
         near, first = prober.near(chatbot.closer.search(searched)), quick[0]
         ids = [hit.entry.id for hit in near]
         hits = near if first.entry.id in ids else [*near, first]
-        for hit, reading in zip(hits, prober.readings(searched, hits), strict=True):
+        for hit, reading in zip(hits, prober.readings([(searched, hit) for hit in hits]), strict=True):
             is_first = hit.entry.id == first.entry.id
             row = {
                 "question": number,

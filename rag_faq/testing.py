@@ -100,6 +100,7 @@ class ScriptedGenerator:
         self.prompts: list[Prompt] = []  # every prompt that was generated from, in order
         self.asked: list[Prompt] = []  # every prompt that was put to `choose` or `scores`
         self.measured: list[Prompt] = []  # every prompt that was put to `read`
+        self.readings = 0  # calls of `read`
         self.warmed: list[Prompt] = []
         self.closed = False
 
@@ -125,6 +126,7 @@ class ScriptedGenerator:
     def read(self, prompts: Sequence[Prompt]) -> tuple[Reading, ...] | None:
         """Likelihoods by the function of that name, and scores; without it, nothing is told."""
         self.measured.extend(prompts)
+        self.readings += 1
         if self._likelihoods is None:
             return None
         scores = self._scores or (lambda _: np.zeros(1, dtype=np.float32))

@@ -12,6 +12,7 @@ from rag_faq.errors import EngineError
 from rag_faq.generation.gate import Gate
 from rag_faq.generation.generator import Generator
 from rag_faq.generation.judged import Judged
+from rag_faq.generation.probing import Glance
 from rag_faq.generation.rewrite import Rewriter
 from rag_faq.generation.select import adds_words, interleave, number_sources
 from rag_faq.generation.verbatim import own_question
@@ -27,6 +28,7 @@ _LOOK_AT = 10  # entries of a search that are looked at
 _AS_WELL = 0.9
 
 T = TypeVar("T")
+_Verdict: TypeAlias = tuple[Sequence[Hit], tuple[Judged, ...]]  # what was found, and what is thought of it
 _Asked: TypeAlias = tuple[str, tuple[Judged, ...]]  # a question or a part of it, and the entries that answer it
 
 
@@ -121,8 +123,9 @@ class Finder:
         rankings = [ranking for _, ranking in asked]
         hits: Sequence[Hit] = searched.hits
         if not asked:  # else the question as a whole needs no verdict
-            hits, judged = self._judged(searched.text, searched.hits)
-            asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness))
+            first, beside = self._glances_at_whole(searched)
+            hits, judged = self._verdict(searched.text, searched.hits, first)
+            asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness), beside)
             asked = asked or self._compared(searched.text)
             rankings = [judged, *(ranking for _, ranking in asked)]
         return Found(
@@ -134,17 +137,24 @@ class Finder:
             timings=replace(searched.timings, gate_s=time.perf_counter() - start),
         )
 
-    def _whole(self, text: str, hits: Sequence[Hit], ranking: tuple[Judged, ...]) -> list[_Asked]:
+    def _glances_at_whole(self, searched: Searched) -> tuple[Glance | None, Glance | None]:
+        """At the first entry, and at the next one where that may have to answer beside it: in one batch."""
+        hits = searched.hits
+        asked = [(searched.text, hits), *((searched.text, (hit,)) for hit in _beside(searched.text, hits[:1], hits))]
+        first, *others = self._safely(lambda gate: gate.glances(asked))
+        return first, others[0] if others else None
+
+    def _whole(
+        self, text: str, hits: Sequence[Hit], ranking: tuple[Judged, ...], beside: Glance | None
+    ) -> list[_Asked]:
         """The question as one, from the entries that answer it.
 
         Where it names two things side by side, and the leading entry lacks words of it that the next one has, the
-        next one answers for itself.
+        next one answers for itself. `beside` is what was seen of that already.
         """
         asked = [(text, ranking)] if ranking else []
-        if len(ranking) == 1 and query.coordinates(text):
-            first = ranking[0].hit.entry
-            others = [hit for hit in hits if hit.entry.id != first.id][:1]
-            second = self._surely(text, [hit for hit in others if adds_words(text, first, hit.entry)])
+        if len(ranking) == 1:
+            second = self._surely(text, _beside(text, [ranking[0].hit], hits), beside)
             if second:
                 asked.append((text, second))
         return asked
@@ -153,7 +163,7 @@ class Finder:
         """The things that a question compares, each from the entries that surely tell of it; none unless all do."""
         asked: list[_Asked] = []
         for what in query.compared(text):
-            ranking = _sure(self._judged(what)[1])
+            ranking = _sure(self._judged([what])[0][1])
             if not ranking:
                 return []  # the others need not be judged
             asked.append((what, ranking))
@@ -167,9 +177,12 @@ class Finder:
         """
         asked: dict[str, _Asked] = {}  # by the leading entry
         left: list[str] = []
-        for place, part in enumerate(searched.parts):
-            text = " ".join(searched.parts[: place + 1]) if query.refers_back(part) else part
-            ranking = self.gate.enough(self._judged(text)[1], strictness)
+        texts = [
+            " ".join(searched.parts[: place + 1]) if query.refers_back(part) else part
+            for place, part in enumerate(searched.parts)
+        ]
+        for part, text, (_, judged) in zip(searched.parts, texts, self._judged(texts), strict=True):
+            ranking = self.gate.enough(judged, strictness)
             if ranking and ranking[0].hit.entry.id in asked:
                 hits = self._closer.search(searched.text, _LOOK_AT)
                 ranking = self._surely(text, [hit for hit in hits if hit.entry.id not in asked][:1]) or ranking
@@ -187,9 +200,9 @@ class Finder:
             }
         return list(asked.values()), tuple(left) if asked else ()
 
-    def _surely(self, text: str, hits: Sequence[Hit]) -> tuple[Judged, ...]:
+    def _surely(self, text: str, hits: Sequence[Hit], glance: Glance | None = None) -> tuple[Judged, ...]:
         """Those of the hits that next to surely answer `text`."""
-        return _sure(self._safely(lambda gate: gate.judge(text, hits)))
+        return _sure(self._safely(lambda gate: gate.judge(text, hits, glance)))
 
     def _shares(self, asked: Sequence[_Asked], most: int) -> tuple[Share, ...]:
         """Each question with its sources, `most` in all, numbered through. What is left without a source goes."""
@@ -208,13 +221,14 @@ class Finder:
         searches = [(text, self._retriever.search(text, _LOOK_AT)) for text in query.candidates(question)]
         return max(searches, key=lambda pair: pair[1][0].score if pair[1] else 0.0)
 
-    def _judged(self, text: str, hits: Sequence[Hit] | None = None) -> tuple[Sequence[Hit], tuple[Judged, ...]]:
-        """What a search finds, and the verdict on it. `hits` are those of the quick search, if they are known.
+    def _judged(self, texts: Sequence[str]) -> list[_Verdict]:
+        """What is found for each text, and the verdict on it. The first glances are taken in one batch."""
+        asked = [(text, self._retriever.search(text, _LOOK_AT)) for text in texts]
+        glances = self._safely(lambda gate: gate.glances(asked))
+        return [self._verdict(text, found, glance) for (text, found), glance in zip(asked, glances, strict=True)]
 
-        Where the first of these is plainly right, the closer search is spared.
-        """
-        quick = self._retriever.search(text, _LOOK_AT) if hits is None else hits
-        glance = self._safely(lambda gate: gate.glance(text, quick))
+    def _verdict(self, text: str, quick: Sequence[Hit], glance: Glance | None) -> _Verdict:
+        """That on the quick search where its first entry is plainly right; else that on the closer one."""
         if glance is not None and glance.judged:
             return quick, glance.judged
         found = quick if self._closer is self._retriever else self._closer.search(text, _LOOK_AT)
@@ -227,6 +241,14 @@ class Finder:
         except EngineError as error:
             log.warning("judging by the search alone: %s", error)
             return judge(Gate(None, self._cut))
+
+
+def _beside(text: str, leading: Sequence[Hit], hits: Sequence[Hit]) -> list[Hit]:
+    """The hit that may have to answer beside the leading one; none unless `text` names two things side by side."""
+    if not leading or not query.coordinates(text):
+        return []
+    others = [hit for hit in hits if hit.entry.id != leading[0].entry.id][:1]
+    return [hit for hit in others if adds_words(text, leading[0].entry, hit.entry)]
 
 
 def _sure(judged: Iterable[Judged]) -> tuple[Judged, ...]:

@@ -118,11 +118,19 @@ class Gate:
             prober = Prober(generator, cut, probes)
         self.prober = prober
 
-    def glance(self, question: str, hits: Sequence[Hit]) -> Glance | None:
-        """What shows at the first hit of a quick search; `None` where the model has no probes, or nothing is near."""
-        if self.prober is None or not hits or self._searched(hits[0]) <= self._calibration.far:
-            return None
-        return self.prober.glance(question, hits)
+    def glances(self, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[Glance | None]:
+        """What shows at the first hit of each question's quick search; `None` where nothing is to be seen.
+
+        That is so for every question of a model without probes, and for one that the search finds next to nothing for.
+        """
+        found: list[Glance | None] = [None] * len(asked)
+        if self.prober is not None:
+            least = self._calibration.far
+            places = [n for n, (_, hits) in enumerate(asked) if hits and self._searched(hits[0]) > least]
+            glances = self.prober.glances([asked[place] for place in places]) if places else ()
+            for place, glance in zip(places, glances, strict=True):
+                found[place] = glance
+        return found
 
     def judge(self, question: str, hits: Sequence[Hit], glance: Glance | None = None) -> tuple[Judged, ...]:
         """The hits that are near the first one, in order, the likeliest to be right first, with their probabilities.

@@ -100,16 +100,21 @@ class Prober:
         self._probes = probes
         self._calibration = calibration or default_calibration()
 
-    def glance(self, question: str, hits: Sequence[Hit]) -> Glance:
-        """Whether the first of the quick search's hits, of which there must be one, plainly is the right one."""
+    def glances(self, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[Glance]:
+        """For each question, with the hits of its quick search: whether the first one plainly is the right one.
+
+        There must be a question, and hits of each. They are read in one batch.
+        """
+        read = self._read([(question, hits[0]) for question, hits in asked])
+        return [self._glance(hits, found) for (_, hits), found in zip(asked, read, strict=True)]
+
+    def _glance(self, hits: Sequence[Hit], read: Read) -> Glance:
         calibration = self._calibration
-        first, *others = hits
-        (read,) = self._read(question, [first])
-        odds = calibration.lead.odds((first.score, self.lead(hits), read.told))
+        odds = calibration.lead.odds((hits[0].score, self.lead(hits), read.told))
         if odds < calibration.plain:
             return Glance(read, ())
-        leading = Judged(first, sigmoid(odds + calibration.shift), likelihood=read.likelihood)
-        return Glance(read, (leading, *(Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in others)))
+        leading = Judged(read.hit, sigmoid(odds + calibration.shift), likelihood=read.likelihood)
+        return Glance(read, (leading, *(Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in hits[1:])))
 
     def near(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """The hits of a search after which the question is read."""
@@ -123,8 +128,8 @@ class Prober:
         calibration = self._calibration
         first, close = hits[0], self.near(hits)
         known = {} if glance is None else {glance.read.hit.entry.id: glance.read}
-        fresh = [hit for hit in close if hit.entry.id not in known]
-        known |= {read.hit.entry.id: read for read in (self._read(question, fresh) if fresh else ())}
+        fresh = [(question, hit) for hit in close if hit.entry.id not in known]
+        known |= {read.hit.entry.id: read for read in (self._read(fresh) if fresh else ())}
         read = [replace(known[hit.entry.id], hit=hit) for hit in close]
         ordered = by_odds(
             [Judged(item.hit, sigmoid(self._once_read(item, first)), likelihood=item.likelihood) for item in read],
@@ -143,9 +148,10 @@ class Prober:
         first = hits[0].score
         return first - (hits[1].score if len(hits) > 1 else self._calibration.alone * first)
 
-    def readings(self, question: str, hits: Sequence[Hit]) -> tuple[Reading, ...]:
-        """What shows when the question is read after each of these entries, of which there must be one."""
-        readings = self._generator.read([answer_prompt(question, number_sources((hit,), self._cut)) for hit in hits])
+    def readings(self, asked: Sequence[tuple[str, Hit]]) -> tuple[Reading, ...]:
+        """What shows when each question is read after the entry beside it; there must be one."""
+        prompts = [answer_prompt(question, number_sources((hit,), self._cut)) for question, hit in asked]
+        readings = self._generator.read(prompts)
         if readings is None:
             raise EngineError(f"{self._generator.info.name} does not tell what probes read")
         return readings
@@ -157,11 +163,11 @@ class Prober:
             raise EngineError(f"{self._generator.info.name} does not tell its scores")
         return scores
 
-    def _read(self, question: str, hits: Sequence[Hit]) -> list[Read]:
+    def _read(self, asked: Sequence[tuple[str, Hit]]) -> list[Read]:
         least = self._calibration.unlikely
         return [
             Read(hit, max(least, reading.likelihood), self._probes.read(reading.scores))
-            for hit, reading in zip(hits, self.readings(question, hits), strict=True)
+            for (_, hit), reading in zip(asked, self.readings(asked), strict=True)
         ]
 
     def _once_read(self, item: Read, first: Hit) -> float:

@@ -56,6 +56,11 @@ def prober(generator, calibration=SIMPLE):
     return Prober(generator, lambda h: h.entry.answer, PROBES, calibration)
 
 
+def glance(generator, *hits):
+    (glance,) = prober(generator).glances([("Is it so?", hits)])
+    return glance
+
+
 def judge(generator, *hits, calibration=SIMPLE):
     return prober(generator, calibration).judge("Is it so?", hits)
 
@@ -66,7 +71,7 @@ def numbers(judged):
 
 def test_where_the_first_entry_is_plain_nothing_else_is_read_or_asked():
     asked = model({1: 3.5})
-    first, second = prober(asked).glance("Is it so?", (hit(1, 0.8), hit(2, 0.7))).judged  # 10 * 0.1 + 3.5
+    first, second = glance(asked, hit(1, 0.8), hit(2, 0.7)).judged  # 10 * 0.1 + 3.5
     assert (first.hit.entry.number, first.behind, first.yes) == (1, 0, None)
     assert first.probability == pytest.approx(sigmoid(5.0))  # 4.5, and the shift
     assert second.behind > 50
@@ -76,16 +81,27 @@ def test_where_the_first_entry_is_plain_nothing_else_is_read_or_asked():
 
 def test_an_entry_that_is_alone_leads_by_what_lies_between_it_and_one_that_would_be_near():
     asked = model({1: 0.0})
-    (judged,) = prober(asked).glance("Is it so?", (hit(1, 0.8),)).judged  # 10 * (0.8 - 0.5 * 0.8) = 4
+    (judged,) = glance(asked, hit(1, 0.8)).judged  # 10 * (0.8 - 0.5 * 0.8) = 4
     assert judged.probability == pytest.approx(sigmoid(4.5))
+
+
+def test_several_questions_are_glanced_at_together():
+    asked = model({1: 5.0, 2: 1.0})
+    gate = Gate(asked, lambda h: h.entry.answer, prober=prober(asked))
+    one, nothing, other = gate.glances(
+        [("A?", (hit(1, 0.8), hit(3, 0.8))), ("B?", ()), ("C?", (hit(2, 0.8), hit(3, 0.8)))]
+    )
+    assert ([item.hit.entry.number for item in one.judged], nothing, other.judged) == ([1, 3], None, ())
+    assert [prompt.messages[1].segments[-1] for prompt in asked.measured] == ["Question: A?", "Question: C?"]
+    assert asked.readings == 1
 
 
 def test_else_a_glance_is_no_verdict_and_what_it_read_is_not_read_again():
     asked = model({1: 0.0, 2: 2.5, 3: -3.0})
-    glance = prober(asked).glance("Is it so?", (hit(2, 0.9), hit(3, 0.8)))  # 1 + 2.5
-    assert glance.judged == ()
+    seen = glance(asked, hit(2, 0.9), hit(3, 0.8))  # 1 + 2.5
+    assert seen.judged == ()
     # The closer search found something else, and gave the same entry another score.
-    judged = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), glance)  # 8, 9.5
+    judged = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), seen)  # 8, 9.5
     assert [(item.hit.entry.number, item.hit.score) for item in judged] == [(2, 0.7), (1, 0.8)]
     assert len(asked.measured) == 2
 
@@ -143,13 +159,13 @@ def test_the_gate_leaves_the_verdict_to_the_probes_unless_the_search_finds_next_
     (judged,) = gate.judge("q", (hit(1, 0.9), hit(2, 0.1)))
     assert judged.probability == pytest.approx(sigmoid(3.0))
     gate.judge("q", (hit(1, 0.0),))
-    assert gate.glance("q", (hit(1, 0.0),)) is None
+    assert gate.glances([("q", (hit(1, 0.0),)), ("q", ())]) == [None, None]
     assert len(generator.measured) == 1
 
 
 def test_without_probes_there_is_no_glance():
     generator = model({1: 9.0})
-    assert Gate(generator, lambda h: h.entry.answer).glance("q", (hit(1, 0.9), hit(2, 0.1))) is None
+    assert Gate(generator, lambda h: h.entry.answer).glances([("q", (hit(1, 0.9), hit(2, 0.1)))]) == [None]
     assert generator.measured == []
 
 
