@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,10 @@ from benchmarks import probes
 from rag_faq.assembly import load_chatbot
 from rag_faq.errors import ModelMissingError
 from rag_faq.evaluation.logistic import Floats, auroc, fit, folds_of, out_of_fold
-from rag_faq.evaluation.questions import load_questions
+from rag_faq.evaluation.questions import Question, load_questions
 from rag_faq.generation.probe import Probe
 from rag_faq.generation.prompt import NOTHING, answer_prompt, gate_prompt, wording_of
+from rag_faq.records import Hit
 
 DIRECTIONS, RIDGE = 64, 0.01
 SURE = 2.2  # log-odds of 0.9
@@ -119,7 +120,7 @@ def main() -> None:
     chatbot = load_chatbot()
     if chatbot.model.name == "none":
         raise ModelMissingError(chatbot.model.detail)
-    parts = [_rows(path, arguments.rows, chatbot) for path in arguments.questions]
+    parts = [rows_of(path, arguments.rows, chatbot) for path in arguments.questions]
     counted = int(parts[0].question.max()) + 1
     toml, read, asked = calibrate(Rows.joined(parts), arguments.false_refusals, counted)
     print(toml)
@@ -131,7 +132,8 @@ def main() -> None:
     chatbot.close()
 
 
-def _rows(questions: Path, folder: Path | None, chatbot: Any) -> Rows:
+def rows_of(questions: Path, folder: Path | None, chatbot: Any) -> Rows:
+    """The evidence for each question of a set: what the folder has, or else collected and kept there."""
     if folder is None:
         return collect(questions, chatbot)
     kept = folder / f"{questions.stem}-{hashlib.sha256(questions.read_bytes()).hexdigest()[:12]}.npz"
@@ -142,14 +144,22 @@ def _rows(questions: Path, folder: Path | None, chatbot: Any) -> Rows:
         return Rows(**table)
 
 
+def numbered(questions: Sequence[Question], chatbot: Any) -> Iterator[tuple[int, Question, str, tuple[Hit, ...]]]:
+    """The questions that the quick search finds something for: (number, question, what was searched for, hits)."""
+    number = 0
+    for question in questions:
+        searched, quick = chatbot.find(question.question, question.history)
+        if quick:
+            yield number, question, searched, quick
+            number += 1
+
+
 def collect(questions: Path, chatbot: Any) -> Rows:
     """The evidence for each question of a set that the search finds something for."""
-    gate, found, number = chatbot.gate, [], 0
+    gate, found = chatbot.gate, []
     prober = probing.Prober(gate.generator, gate.cut, probing.Probes(UNFITTED, UNFITTED))  # what is read is kept here
-    for question in load_questions(questions, [entry.number for entry in chatbot.entries]):
-        searched, quick = chatbot.find(question.question, question.history)
-        if not quick:
-            continue
+    asked = load_questions(questions, [entry.number for entry in chatbot.entries])
+    for number, question, searched, quick in numbered(asked, chatbot):
         near, first = prober.near(chatbot.closer.search(searched)), quick[0]
         ids = [hit.entry.id for hit in near]
         hits = near if first.entry.id in ids else [*near, first]
@@ -168,7 +178,6 @@ def collect(questions: Path, chatbot: Any) -> Rows:
                 "asked": prober.asked(searched, hit)[probes.TOKENS],
             }
             found.append([row[field.name] for field in fields(Rows)])
-        number += 1
     return Rows(*(np.array(column) for column in zip(*found, strict=True)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 import rag_faq.generation.probe as probe
 
 Floats: TypeAlias = NDArray[np.float64]
+Places: TypeAlias = NDArray[np.int64]
 Regression: TypeAlias = Pipeline
 
 # The tokens whose scores are looked at: spread over those of the default model that are text, behind which marks
@@ -36,10 +38,15 @@ def regression(directions: int, ridge: float) -> Regression:
     )
 
 
-def out_of_fold(scores: Floats, labels: Floats, groups: NDArray[np.int64], directions: int, ridge: float) -> Floats:
+def folds(labels: Floats, groups: Places) -> Iterator[tuple[Places, Places]]:
+    """Ten times the places of the rows to fit on, and of those that are held back, no group in both."""
+    yield from GroupKFold(10).split(labels, labels, groups)
+
+
+def out_of_fold(scores: Floats, labels: Floats, groups: Places, directions: int, ridge: float) -> Floats:
     """Log-odds of each row by a regression that saw no row of its group, shape (n,)."""
     table, odds = centred(scores), np.zeros(len(labels))
-    for seen, held in GroupKFold(10).split(table, labels, groups):
+    for seen, held in folds(labels, groups):
         odds[held] = regression(directions, ridge).fit(table[seen], labels[seen]).decision_function(table[held])
     return odds
 

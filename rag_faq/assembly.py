@@ -200,11 +200,17 @@ def load_closer(settings: Settings, retriever: Retriever) -> Searcher:
     return SecondLook(retriever, Retriever(index, second), threads=threads)
 
 
-def load_chatbot(settings: Settings | None = None) -> FaqChatbot:
-    """Everything joined: index, embedder, language model, checks. Takes a few seconds; keep it."""
+def load_chatbot(
+    settings: Settings | None = None, behind: Callable[[Generator], Generator] = lambda generator: generator
+) -> FaqChatbot:
+    """Everything joined: index, embedder, language model, checks. Takes a few seconds; keep it.
+
+    `behind` may give a generator that has some of the language model's outputs from elsewhere.
+    """
     settings = settings or Settings.load()
     retriever = load_retriever(settings)
-    generator = load_generator(settings)
+    loaded = load_generator(settings)
+    generator = loaded if isinstance(loaded, NoModel) else behind(loaded)
     options = Options(**{name: getattr(settings, name) for name in Options.__dataclass_fields__})
     closer = load_closer(settings, retriever)
     if isinstance(generator, NoModel):

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import calibrate_probes, probes
 from benchmarks.calibrate_probes import Rows, Told, calibrate, leading_out_of_fold, preferences
+from benchmarks.replay import unseen
 
 
 def rows(questions: int = 60) -> Rows:
@@ -83,3 +84,15 @@ def test_the_table_has_every_weight_and_both_probes_come_with_it(capsys):
     said = capsys.readouterr().out
     assert "right entry first: 0.500 by the quick search, 0.500 by the closer one, 1.000 in order" in said
     assert "other questions: asked about" in said
+
+
+def test_each_question_has_probes_that_were_fitted_without_it():
+    given = rows()
+    probes_of = unseen(given)
+    assert sorted(probes_of) == list(range(60))
+    # Changing what one question shows changes nothing in its own probes, and something in those of the others.
+    changed = Rows(*(column.copy() for column in vars(given).values()))
+    changed.read[given.question == 7] *= -1
+    others = unseen(changed)
+    assert np.array_equal(others[7].read.weights, probes_of[7].read.weights)
+    assert sum(np.array_equal(others[n].read.weights, probes_of[n].read.weights) for n in range(60)) == 6
