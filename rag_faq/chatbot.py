@@ -264,7 +264,7 @@ class FaqChatbot:
         """The first source of each share as it stands in the document."""
         firsts = tuple(replace(share.sources[0], number=n) for n, share in enumerate(found.shares, start=1))
         shares = tuple(replace(share, sources=(first,)) for share, first in zip(found.shares, firsts, strict=True))
-        grounded = joined([as_it_stands(first) for first in firsts])
+        grounded = joined([as_it_stands(first, own=found.own) for first in firsts])
         return self._answer(question, replace(found, shares=shares), "verbatim", grounded, note)
 
     def _not_in_faq(self, question: str, found: Found) -> Answer:

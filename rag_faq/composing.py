@@ -94,7 +94,7 @@ def check(draft: Draft, shares: Sequence[Share], verifier: Verifier) -> Composed
         written = written or bool(grounded.citations)
         if not grounded.citations:
             if _stands_in(text, share, grounded, verifier, draft.stopped):
-                grounded = replace(as_it_stands(share.sources[0]), unsupported=grounded.unsupported)
+                grounded = replace(as_it_stands(share.sources[0], own=False), unsupported=grounded.unsupported)
             else:
                 grounded = replace(grounded, text="")
                 open_parts.append(share.question)
@@ -102,9 +102,9 @@ def check(draft: Draft, shares: Sequence[Share], verifier: Verifier) -> Composed
     return Composed(joined(left), written, tuple(open_parts))
 
 
-def as_it_stands(source: Source) -> Grounded:
-    """The source's own text as an answer."""
-    text, citation = verbatim_text(source)
+def as_it_stands(source: Source, *, own: bool) -> Grounded:
+    """The source's own text as an answer; `own`: to its own question."""
+    text, citation = verbatim_text(source, own=own)
     return Grounded(text, (citation,), ())
 
 

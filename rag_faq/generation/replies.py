@@ -27,6 +27,11 @@ _DENIAL = re.compile(
 AUTHOR_WRITES = "The FAQ's author writes:\n\n"
 
 
+def answers_to(question: str) -> str:
+    """Introduces a text that says yes or no to its own question, where that is not the user's."""
+    return f'To "{question}" the FAQ answers:\n\n'
+
+
 def too_long(length: int, most: int) -> str:
     """The question is over the limit."""
     return f"That question is {length:,} characters long, and the most is {most:,}. Please ask it more briefly."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag_faq.generation.replies import AUTHOR_WRITES
+from rag_faq.generation.replies import AUTHOR_WRITES, answers_to
 from rag_faq.generation.voice import speaks_as_author
 from rag_faq.records import Citation, Hit, Source
 from rag_faq.retrieval.analysis import analyse
@@ -14,6 +14,7 @@ from rag_faq.retrieval.analysis import analyse
 # The whole answer is then better than a small model's extract of it.
 _SAME = 0.8
 _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot)\b|n['’]t\b", re.IGNORECASE)
+_YES_OR_NO = re.compile(r"\W*(?:yes|no)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -33,12 +34,16 @@ def own_question(question: str, hits: Sequence[Hit], *, nearly: bool = True) -> 
     return None
 
 
-def verbatim_text(source: Source) -> tuple[str, Citation]:
+def verbatim_text(source: Source, *, own: bool) -> tuple[str, Citation]:
     """The source's text with its [n], and the citation that spans it.
 
-    An entry that says "I" is introduced as its author's words; the introduction is not a part of the cited span.
+    An entry that says "I" is introduced as its author's words, and one that begins with yes or no by its question,
+    unless it was asked that (`own`): it is no answer to what somebody else asks. An introduction is no part of the
+    cited span.
     """
     lead = AUTHOR_WRITES if speaks_as_author(source.text) else ""
+    if not own and _YES_OR_NO.match(source.text):
+        lead = answers_to(source.entry.question)
     start, end = len(lead), len(lead) + len(source.text)
     citation = Citation(source.number, source.entry.id, source.text, start, end, support=1.0)
     return f"{lead}{source.text} [{source.number}]", citation

@@ -25,8 +25,15 @@ from rag_faq.records import Citation, Source, UnsupportedSentence
 NO_SOURCE = "there is no source"
 CUT_OFF = "the source supports only what stands before it"
 BLIND = "the question names something else than the source does here"
+CLAIMED = "the source does not say what the question claims"
 _BARE_REPLY = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 _YES = re.compile(r"yes\b[,:]?\s+(?=\w)", re.IGNORECASE)
+# A claim that is put to somebody: "Cats bark, don't they?", "Cats bark, is that right?"
+_CLAIM = re.compile(
+    r"(?P<claim>.+?),?\s+(?:right|correct|true|yes|no|(?:is|was|does|do|are|can|has|have|will)(?:n['’]t|\s+not)?\s+"
+    r"(?:it|that|this|they|he|she|there)(?:\s+(?:right|so|true|correct|the\s+case))?)\s*[?.!]*\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 # Where a sentence may rest on one source up to here and on another from here.
 _JOINT = re.compile(r"\s*;\s+|,?\s+(?:while|whereas|but|and)\s+|,\s+(?=which\s)", re.IGNORECASE)
 # A sentence stands for a passage when it has at least so many of its content words, and this share of them.
@@ -70,6 +77,10 @@ class _AnswerTo:
 
     def foreign(self, text: str, source_text: str, question: str) -> str:
         return self.verifier.foreign(text, source_text, question)
+
+    def bears_out(self, claim: str, source_text: str, question: str) -> bool:
+        """Whether the source supports what the question claims; that it is the user's own words is no objection."""
+        return self.verifier.check(claim, source_text, question, Asked()).supported
 
     def asks_beyond(self, text: str) -> bool:
         """Whether the question has a name or number that the text does not have."""
@@ -161,15 +172,33 @@ def _without_strays(pieces: Sequence[Piece], asked: str) -> list[Piece]:
 
 
 def _without_blind_yes(piece: Piece, verifier: _AnswerTo) -> Piece:
-    """The piece without its "Yes" where the question has a name or number that what follows does not have.
+    """The piece without its "Yes" where it agrees to something that its source does not say.
 
-    "Yes, it is built on B." is no agreement to "Is it built on A?": the fact stays.
+    "Yes, it is built on B." is no agreement to "Is it built on A?", nor to "It is not built on B, right?": the fact
+    stays.
     """
     agrees = _YES.match(piece.body) if piece.kept else None
-    if agrees is None or not _asks_of_others(piece, verifier):
+    reason = "" if agrees is None else _no_agreement(piece, verifier)
+    if agrees is None or not reason:
         return piece
     rest = piece.body[agrees.end() :]
-    return replace(piece, body=rest[0].upper() + rest[1:], left_out=agrees[0].strip(" ,:"), reason=BLIND)
+    return replace(piece, body=rest[0].upper() + rest[1:], left_out=agrees[0].strip(" ,:"), reason=reason)
+
+
+def _no_agreement(piece: Piece, verifier: _AnswerTo) -> str:
+    """Why a "Yes" before this piece, which stays, would not be true to its source; "" where it may be.
+
+    The question has a name or number that neither the piece nor what bears it out has; or it is a claim that none of
+    the piece's sources bears out.
+    """
+    if _asks_of_others(piece, verifier):
+        return BLIND
+    claim = _CLAIM.fullmatch(verifier.asked.question)
+    if claim is None:
+        return ""
+    sources = [source for source, _ in piece.supports]
+    borne_out = any(verifier.bears_out(claim["claim"], source.text, source.entry.question) for source in sources)
+    return "" if borne_out else CLAIMED
 
 
 def _asks_of_others(piece: Piece, verifier: _AnswerTo) -> bool:
@@ -235,7 +264,7 @@ def _with_lead_ins(pieces: list[Piece], sources: Sequence[Source], verifier: _An
 def _reply(piece: Piece, following: Sequence[Piece], verifier: _AnswerTo) -> Piece:
     """A bare "Yes." stays before a sentence that stays, unless the source of that begins with the opposite.
 
-    Nor does it stay where the question is about something else than that sentence.
+    Nor does it stay where the question is about something else than that sentence, or claims what its source does not.
     """
     said = piece.body.strip(" .!,*").lower()
     if not following or not following[0].kept:
@@ -244,6 +273,5 @@ def _reply(piece: Piece, following: Sequence[Piece], verifier: _AnswerTo) -> Pie
         first = re.match(r"\W*(yes|no)\b", source.text, re.IGNORECASE)
         if first and first[1].lower() != said:
             return replace(piece, reason="the source says the opposite")
-    if said == "yes" and _asks_of_others(following[0], verifier):
-        return replace(piece, reason=BLIND)
-    return replace(piece, kept=True)
+    reason = _no_agreement(following[0], verifier) if said == "yes" else ""
+    return replace(piece, kept=not reason, reason=reason)

@@ -1,7 +1,9 @@
 """When is a question an entry's own? Exact words decide, or the same meaning in the entry that leads the search."""
 
-from rag_faq.generation.verbatim import own_question
-from rag_faq.records import Chunk, FaqEntry, Hit
+import pytest
+
+from rag_faq.generation.verbatim import own_question, verbatim_text
+from rag_faq.records import Chunk, FaqEntry, Hit, Source
 
 
 def hit(number, question, cosine, *, kind="question"):
@@ -40,3 +42,21 @@ def test_a_denial_or_another_number_is_another_question():
 
 def test_nothing_found_is_nobodys_question():
     assert own_question("What?", []) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "lead"),
+    [
+        ("Yes, it can. Like this.", False, 'To "Can it fly?" the FAQ answers:\n\n'),
+        ("No, it walks.", False, 'To "Can it fly?" the FAQ answers:\n\n'),
+        ("Yes, it can. Like this.", True, ""),
+        ("Nobody knows. Yes, nobody.", False, ""),
+        ("I saw it fly.", False, "The FAQ's author writes:\n\n"),
+        ("Yes, I saw it fly.", True, "The FAQ's author writes:\n\n"),
+    ],
+)
+def test_a_text_that_says_yes_to_its_own_question_is_introduced_by_that(text, own, lead):
+    entry = FaqEntry("f#1", 1, "Can it fly?", text, "f.md", (1, 2))
+    written, citation = verbatim_text(Source(2, entry, text, 1.0), own=own)
+    assert written == f"{lead}{text} [2]"
+    assert (written[citation.start : citation.end], citation.quote) == (text, text)

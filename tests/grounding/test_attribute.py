@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag_faq.grounding.attribute import BLIND, CUT_OFF, NO_SOURCE, Grounded, ground
+from rag_faq.grounding.attribute import BLIND, CLAIMED, CUT_OFF, NO_SOURCE, Grounded, ground
 from rag_faq.grounding.sentences import Span
 from rag_faq.grounding.verify import Asked, Support
 from rag_faq.records import FaqEntry, Source, UnsupportedSentence
@@ -80,6 +80,10 @@ def test_both_halves_must_be_supported() -> None:
         ("Is it so that cats purr?", "Yes, cats purr.", "Yes, cats purr. [1]", []),
         ("Is it so that Dogs purr?", "Yes, cats purr.", "Cats purr. [1]", [BLIND]),  # Dogs: neither said nor quoted
         ("Is it so that Dogs purr?", "Yes. Cats purr.", "Cats purr. [1]", [BLIND]),
+        ("cats sleep all day, right?", "Yes, cats purr.", "Yes, cats purr. [1]", []),
+        ("cats bark, don't they?", "Yes, cats purr.", "Cats purr. [1]", [CLAIMED]),
+        ("cats bark, is that right?", "Yes. Cats purr.", "Cats purr. [1]", [CLAIMED]),
+        ("do cats bark?", "Yes, cats purr.", "Yes, cats purr. [1]", []),  # no claim
         ("Is it so that Dogs purr?", "Cats purr.", "Cats purr. [1]", []),
     ],
 )
