@@ -7,8 +7,8 @@ The first set is asked; the probes are fitted on both, as by `benchmarks/calibra
 without a tenth of the questions. So the figures are those of questions that the gate's probes never saw, although the
 few weights over them, the checks of sentences, and all that was chosen on this set, did.
 
-What the model gives is kept in FILE, so that the next run, after a change of a threshold, takes seconds: only what it
-was not asked before is computed. `--set` tries another value of a bound of `probing.toml`.
+What the model gives is kept in FILE, so that the next run, after a change of a threshold, takes about a minute: only
+what it was not asked before is computed. `--set` tries another value of a bound of `probing.toml`.
 """
 
 from __future__ import annotations

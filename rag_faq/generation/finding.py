@@ -29,6 +29,7 @@ _AS_WELL = 0.9
 
 T = TypeVar("T")
 _Verdict: TypeAlias = tuple[Sequence[Hit], tuple[Judged, ...]]  # what was found, and what is thought of it
+_Glances: TypeAlias = Sequence[Glance | None]
 _Asked: TypeAlias = tuple[str, tuple[Judged, ...]]  # a question or a part of it, and the entries that answer it
 
 
@@ -123,9 +124,9 @@ class Finder:
         rankings = [ranking for _, ranking in asked]
         hits: Sequence[Hit] = searched.hits
         if not asked:  # else the question as a whole needs no verdict
-            first, beside = self._glances_at_whole(searched)
-            hits, judged = self._verdict(searched.text, searched.hits, first)
-            asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness), beside)
+            glances = self._glances_at_whole(searched)
+            hits, judged = self._verdict(searched.text, searched.hits, glances)
+            asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness), glances)
             asked = asked or self._compared(searched.text)
             rankings = [judged, *(ranking for _, ranking in asked)]
         return Found(
@@ -137,24 +138,21 @@ class Finder:
             timings=replace(searched.timings, gate_s=time.perf_counter() - start),
         )
 
-    def _glances_at_whole(self, searched: Searched) -> tuple[Glance | None, Glance | None]:
+    def _glances_at_whole(self, searched: Searched) -> _Glances:
         """At the first entry, and at the next one where that may have to answer beside it: in one batch."""
         hits = searched.hits
         asked = [(searched.text, hits), *((searched.text, (hit,)) for hit in _beside(searched.text, hits[:1], hits))]
-        first, *others = self._safely(lambda gate: gate.glances(asked))
-        return first, others[0] if others else None
+        return self._safely(lambda gate: gate.glances(asked))
 
-    def _whole(
-        self, text: str, hits: Sequence[Hit], ranking: tuple[Judged, ...], beside: Glance | None
-    ) -> list[_Asked]:
+    def _whole(self, text: str, hits: Sequence[Hit], ranking: tuple[Judged, ...], glances: _Glances) -> list[_Asked]:
         """The question as one, from the entries that answer it.
 
         Where it names two things side by side, and the leading entry lacks words of it that the next one has, the
-        next one answers for itself. `beside` is what was seen of that already.
+        next one answers for itself. `glances` were taken at this question already.
         """
         asked = [(text, ranking)] if ranking else []
         if len(ranking) == 1:
-            second = self._surely(text, _beside(text, [ranking[0].hit], hits), beside)
+            second = self._surely(text, _beside(text, [ranking[0].hit], hits), glances)
             if second:
                 asked.append((text, second))
         return asked
@@ -200,9 +198,9 @@ class Finder:
             }
         return list(asked.values()), tuple(left) if asked else ()
 
-    def _surely(self, text: str, hits: Sequence[Hit], glance: Glance | None = None) -> tuple[Judged, ...]:
+    def _surely(self, text: str, hits: Sequence[Hit], glances: _Glances = ()) -> tuple[Judged, ...]:
         """Those of the hits that next to surely answer `text`."""
-        return _sure(self._safely(lambda gate: gate.judge(text, hits, glance)))
+        return _sure(self._judge(text, hits, glances))
 
     def _shares(self, asked: Sequence[_Asked], most: int) -> tuple[Share, ...]:
         """Each question with its sources, `most` in all, numbered through. What is left without a source goes."""
@@ -225,14 +223,19 @@ class Finder:
         """What is found for each text, and the verdict on it. The first glances are taken in one batch."""
         asked = [(text, self._retriever.search(text, _LOOK_AT)) for text in texts]
         glances = self._safely(lambda gate: gate.glances(asked))
-        return [self._verdict(text, found, glance) for (text, found), glance in zip(asked, glances, strict=True)]
+        return [self._verdict(text, found, [glance]) for (text, found), glance in zip(asked, glances, strict=True)]
 
-    def _verdict(self, text: str, quick: Sequence[Hit], glance: Glance | None) -> _Verdict:
-        """That on the quick search where its first entry is plainly right; else that on the closer one."""
-        if glance is not None and glance.judged:
-            return quick, glance.judged
+    def _verdict(self, text: str, quick: Sequence[Hit], glances: _Glances) -> _Verdict:
+        """On the quick search where its first entry, at the first glance, is plainly right; else on the closer one."""
+        if glances[0] is not None and glances[0].judged:
+            return quick, glances[0].judged
         found = quick if self._closer is self._retriever else self._closer.search(text, _LOOK_AT)
-        return found, self._safely(lambda gate: gate.judge(text, found, glance))
+        return found, self._judge(text, found, glances)
+
+    def _judge(self, text: str, hits: Sequence[Hit], glances: _Glances) -> tuple[Judged, ...]:
+        """The gate's verdict, for which nothing is read again that a glance has read."""
+        seen = [glance for glance in glances if glance is not None]
+        return self._safely(lambda gate: gate.judge(text, hits, seen))
 
     def _safely(self, judge: Callable[[Gate], T]) -> T:
         """What the gate says; where the model breaks down, what the search alone says."""

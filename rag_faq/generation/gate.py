@@ -132,17 +132,17 @@ class Gate:
                 found[place] = glance
         return found
 
-    def judge(self, question: str, hits: Sequence[Hit], glance: Glance | None = None) -> tuple[Judged, ...]:
+    def judge(self, question: str, hits: Sequence[Hit], seen: Sequence[Glance] = ()) -> tuple[Judged, ...]:
         """The hits that are near the first one, in order, the likeliest to be right first, with their probabilities.
 
-        `glance` is what was seen of this question before.
+        `seen` are the glances that were taken at this question before.
         """
         if not hits:
             return ()
         calibration = self._calibration
         first = self._searched(hits[0])
         if self.prober is not None and first > calibration.far:
-            return self.prober.judge(question, hits, glance)
+            return self.prober.judge(question, hits, seen)
         close = self.near(hits)
         alone = len(close) == 1 and first >= calibration.plain
         if self.generator is None or alone or not calibration.far < first < calibration.sure:

@@ -27,6 +27,6 @@ def by_odds(judged: Sequence[Judged], odds: Sequence[float]) -> tuple[Judged, ..
     return tuple(sorted(behind, key=lambda item: item.behind))
 
 
-def near(hits: Sequence[Hit], share: float, most: int = LOOK_AT) -> list[Hit]:
+def near(hits: Sequence[Hit], share: float) -> list[Hit]:
     """The hits of a search that are worth looking at: those with at least this share of the first one's score."""
-    return [hit for hit in hits[:most] if hit.score >= share * hits[0].score]
+    return [hit for hit in hits[:LOOK_AT] if hit.score >= share * hits[0].score]

@@ -120,14 +120,14 @@ class Prober:
         """The hits of a search after which the question is read."""
         return near(hits, self._calibration.near)
 
-    def judge(self, question: str, hits: Sequence[Hit], glance: Glance | None = None) -> tuple[Judged, ...]:
+    def judge(self, question: str, hits: Sequence[Hit], seen: Sequence[Glance] = ()) -> tuple[Judged, ...]:
         """The near ones of these hits, of which there must be one, in order, the likeliest to be right first.
 
-        What was read at a `glance` is not read again.
+        What was read at the glances `seen` of this question is not read again.
         """
         calibration = self._calibration
         first, close = hits[0], self.near(hits)
-        known = {} if glance is None else {glance.read.hit.entry.id: glance.read}
+        known = {glance.read.hit.entry.id: glance.read for glance in seen}
         fresh = [(question, hit) for hit in close if hit.entry.id not in known]
         known |= {read.hit.entry.id: read for read in (self._read(fresh) if fresh else ())}
         read = [replace(known[hit.entry.id], hit=hit) for hit in close]

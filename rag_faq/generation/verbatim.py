@@ -14,7 +14,7 @@ from rag_faq.retrieval.analysis import analyse
 # The whole answer is then better than a small model's extract of it.
 _SAME = 0.8
 _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot)\b|n['’]t\b", re.IGNORECASE)
-_YES_OR_NO = re.compile(r"\W*(?:yes|no)\b", re.IGNORECASE)
+_REPLY = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -34,6 +34,12 @@ def own_question(question: str, hits: Sequence[Hit], *, nearly: bool = True) -> 
     return None
 
 
+def reply_of(text: str) -> str:
+    """The "yes" or "no" that a text begins with; "" where it begins with neither."""
+    found = _REPLY.match(text)
+    return found[1].lower() if found else ""
+
+
 def verbatim_text(source: Source, *, own: bool) -> tuple[str, Citation]:
     """The source's text with its [n], and the citation that spans it.
 
@@ -42,7 +48,7 @@ def verbatim_text(source: Source, *, own: bool) -> tuple[str, Citation]:
     cited span.
     """
     lead = AUTHOR_WRITES if speaks_as_author(source.text) else ""
-    if not own and _YES_OR_NO.match(source.text):
+    if not own and reply_of(source.text):
         lead = answers_to(source.entry.question)
     start, end = len(lead), len(lead) + len(source.text)
     citation = Citation(source.number, source.entry.id, source.text, start, end, support=1.0)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from rag_faq.generation.verbatim import reply_of
 from rag_faq.generation.voice import AUTHOR, speaks_as_author
 from rag_faq.grounding.clean import clean
 from rag_faq.grounding.layout import laid_out
@@ -270,8 +271,7 @@ def _reply(piece: Piece, following: Sequence[Piece], verifier: _AnswerTo) -> Pie
     if not following or not following[0].kept:
         return replace(piece, reason="nothing that follows it is supported")
     for source, _ in following[0].supports:
-        first = re.match(r"\W*(yes|no)\b", source.text, re.IGNORECASE)
-        if first and first[1].lower() != said:
+        if reply_of(source.text) not in ("", said):
             return replace(piece, reason="the source says the opposite")
     reason = _no_agreement(following[0], verifier) if said == "yes" else ""
     return replace(piece, kept=not reason, reason=reason)

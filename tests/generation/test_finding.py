@@ -1,5 +1,7 @@
 """From a question, or its parts, to the shares of the answer: who answers what."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from rag_faq.generation.finding import Finder
 from rag_faq.generation.gate import Gate
 from rag_faq.generation.odds import Weights
 from rag_faq.generation.probe import Probe
-from rag_faq.generation.probing import Prober, Probes, ProbingCalibration
+from rag_faq.generation.probing import Prober, Probes, default_calibration
 from rag_faq.records import Chunk, FaqEntry, Hit
 from rag_faq.testing import ScriptedGenerator
 
@@ -174,18 +176,13 @@ def test_an_entry_that_compares_them_answers_the_question_itself():
     assert told(found) == [(COMPARED, [(1, 4)])]
 
 
-PLAIN = ProbingCalibration(  # at a glance the first entry's probe decides; the verdict is always no
+PLAIN = replace(  # at a glance the first entry's probe decides; the verdict is always no
+    default_calibration(),
     lead=Weights(0.0, (0.0, 0.0, 1.0)),
     order=Weights(0.0, (1.0, 0.0, 0.0)),
     read=Weights(-9.0, (0.0,) * 4),
     verdict=Weights(-9.0, (0.0,) * 5),
     plain=1.0,
-    shift=0.0,
-    near=0.5,
-    clear=9.0,
-    close=1.0,
-    alone=0.5,
-    unlikely=-6.0,
 )
 READ_AS_IT_IS = Probe(np.array([0], dtype=np.int32), np.array([1.0]), 0.0)
 
@@ -203,3 +200,15 @@ def test_where_the_quick_search_is_plainly_right_the_closer_one_is_spared(told, 
     assert [h.entry.number for h in found.hits] == ([1, 4] if answered else [4, 1])
     read = [ANSWERS[number] for number in ((1,) if answered else (1, 4))]  # entry 1 is not read a second time
     assert [text for p in says.measured for text in ANSWERS.values() if text in p.messages[1].content] == read
+
+
+def test_what_may_answer_beside_the_first_is_read_once():
+    text = "Do cats eat and sleep?"  # entry 4 has "sleep", which entry 1 lacks
+    quick, closer = Searches({text: (1, 4)}), Searches({text: (4, 1)})
+    says = ScriptedGenerator("", likelihoods=lambda _: -2.0, scores=lambda _: np.array([0.5], dtype=np.float32))
+    finder = Finder(quick, closer, says, lambda h: h.entry.answer)
+    prober = Prober(says, lambda h: h.entry.answer, Probes(READ_AS_IT_IS, READ_AS_IT_IS), PLAIN)
+    finder.gate = Gate(says, lambda h: h.entry.answer, prober=prober)
+    finder.settle(finder.search(text), 0.5, 3)
+    assert closer.asked == [text]
+    assert (len(says.measured), says.readings) == (2, 1)  # both in one batch

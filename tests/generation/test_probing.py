@@ -101,7 +101,7 @@ def test_else_a_glance_is_no_verdict_and_what_it_read_is_not_read_again():
     seen = glance(asked, hit(2, 0.9), hit(3, 0.8))  # 1 + 2.5
     assert seen.judged == ()
     # The closer search found something else, and gave the same entry another score.
-    judged = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), seen)  # 8, 9.5
+    judged = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), [seen])  # 8, 9.5
     assert [(item.hit.entry.number, item.hit.score) for item in judged] == [(2, 0.7), (1, 0.8)]
     assert len(asked.measured) == 2
 
