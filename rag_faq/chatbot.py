@@ -242,13 +242,12 @@ class FaqChatbot:
 
     def _covered(self, found: Found) -> Found:
         """Without the shares that are not probable enough, once names are counted in that none of the sources has."""
-        foreign = self._foreign(found.searched, found.sources)
-        several = len(found.shares) > 1  # one share has the sources, and no names but those, of the whole
         least = max(self.options.strictness, _PARTLY if found.open_parts else 0.0)
         enough: list[Share] = []
         left: list[str] = []
         for share in found.shares:
-            if foreign or (several and self._foreign(share.question, share.sources)):
+            sources = [source for other in found.shares if other.question == share.question for source in other.sources]
+            if self._foreign(share.question, sources):
                 share = replace(share, probability=less_likely(share.probability, _FOREIGN))
             if share.probability >= least:
                 enough.append(share)
@@ -258,7 +257,8 @@ class FaqChatbot:
 
     def _foreign(self, question: str, sources: Sequence[Source]) -> bool:
         """Whether the question has a name or number that none of the sources has."""
-        return all(self._verifier.foreign_asked(question, source.text, source.entry.question) for source in sources)
+        texts, questions = (source.text for source in sources), (source.entry.question for source in sources)
+        return bool(self._verifier.foreign_asked(question, "\n\n".join(texts), "\n".join(questions)))
 
     def _verbatim(self, question: str, found: Found, note: str) -> Answer:
         """The first source of each share as it stands in the document."""

@@ -111,6 +111,15 @@ def test_a_name_that_no_source_has_makes_an_answer_less_likely(tmp_path):
     assert refused.related[0].entry.number == 2
 
 
+def test_a_name_in_one_part_of_a_question_takes_nothing_from_another_part(tmp_path):
+    model = ScriptedGenerator("Cats eat fish and chicken.", choices=yes)
+    chatbot = pet_chatbot(tmp_path, model, Options(strictness=0.95))
+    answer = chatbot.ask("What do most cats eat, and how many hours do grown dogs sleep in Patagonia?")
+    assert answer.text == (
+        "Cats eat fish and chicken. [1]\n\nThe FAQ does not say: how many hours do grown dogs sleep in Patagonia?"
+    )
+
+
 def test_a_model_that_says_there_is_no_answer_is_believed(tmp_path):
     model = ScriptedGenerator("The FAQ text does not mention that.", choices=yes)
     assert pet_chatbot(tmp_path, model).ask("For how many hours do grown dogs sleep?").outcome == "refused"
