@@ -12,15 +12,16 @@ from collections.abc import Generator as Steps
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 
-from rag_faq.composing import as_it_stands, check, joined, write
+from rag_faq.composing import Draft, as_it_stands, check, joined, write
 from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation import replies
-from rag_faq.generation.finding import Finder, Found, Share
+from rag_faq.generation.finding import Finder
+from rag_faq.generation.found import Begun, Found, Searched, Share
 from rag_faq.generation.gate import Gate
 from rag_faq.generation.generator import Generator
-from rag_faq.generation.odds import less_likely
 from rag_faq.generation.orders import without_orders
 from rag_faq.grounding.attribute import Grounded
+from rag_faq.grounding.coverage import Coverage
 from rag_faq.grounding.verify import Verifier
 from rag_faq.preparing import Preparation
 from rag_faq.records import (
@@ -32,7 +33,6 @@ from rag_faq.records import (
     ModelInfo,
     Outcome,
     Related,
-    Source,
     SourcesFound,
     TextDelta,
     Timings,
@@ -45,11 +45,6 @@ from rag_faq.retrieval.store import FaqIndex
 log = logging.getLogger(__name__)
 
 _NEAREST = 3  # questions that a refusal names
-# What a name in the question that no source has takes off the log-odds that the sources answer: there is one in half of
-# the near misses, and in one in ten of the questions that the FAQ answers.
-_FOREIGN = 2.0
-# A question of which another part is not answered has to be answered with this probability, names counted in.
-_PARTLY = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +83,7 @@ class FaqChatbot:
         self._generator = generator
         self._cut = cut or (lambda hit: hit.entry.answer)
         self.closer = closer or retriever
+        self._coverage = Coverage(verifier, self.options.strictness)
         self._finder = Finder(retriever, self.closer, generator, self._cut)
         self._preparation = Preparation(retriever.index, self.closer, verifier, generator, self._cut)
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
@@ -148,7 +144,10 @@ class FaqChatbot:
         raise AssertionError("a stream ends with an Answer")
 
     def stream(self, question: str, history: History = (), cancel: Flag | None = None) -> Iterator[Event]:
-        """`SourcesFound` (twice where the sources are still to be judged), then `TextDelta`s, then the `Answer`.
+        """`SourcesFound` (first while the sources are still to be judged), then `TextDelta`s, then the `Answer`.
+
+        Of a question that asks for several things, the first may be answered while the others are still to be judged:
+        then the settled sources come between the words.
 
         Closing the iterator, or setting `cancel`, stops the model within one token. With `cancel`, what was written so
         far is still checked and given as the `Answer`. Nothing is raised for a question that cannot be worked on:
@@ -164,7 +163,7 @@ class FaqChatbot:
         most = self.options.max_sources
         if searched.own is None:
             yield SourcesFound(self._finder.candidates(searched, most), searched.text, settled=False)
-        found = self._covered(self._finder.settle(searched, self.options.strictness, most))
+        found, draft = yield from self._settled(searched, cancel, start)
         style = self._style(found)
         yield SourcesFound(found.sources, found.searched)
         if style == "refused":
@@ -173,7 +172,7 @@ class FaqChatbot:
             answer = self._verbatim(question, found, self._why_verbatim(found))
             yield TextDelta(answer.text)
         else:
-            answer = yield from self._compose(question, found, cancel, start)
+            answer = yield from self._compose(question, found, draft, cancel, start)
         yield replace(answer, timings=replace(answer.timings, total_s=time.perf_counter() - start))
 
     def warm(self) -> None:
@@ -217,15 +216,44 @@ class FaqChatbot:
 
     # -- the outcomes -------------------------------------------------------------------------------------------
 
-    def _compose(self, question: str, found: Found, cancel: Flag | None, start: float) -> Steps[Event, None, Answer]:
-        """Let the model write, give its words on as they come, and check what it wrote.
+    def _settled(
+        self, searched: Searched, cancel: Flag | None, start: float
+    ) -> Steps[Event, None, tuple[Found, Draft]]:
+        """What the answer is to be written from, and what of it was written before that was settled."""
+        draft, begun = Draft(timings=searched.timings), Begun()
+        if self._generator is not None and self.options.answer_style != "verbatim":
+            begun = self._finder.begin(searched, self.options.strictness)
+        if begun.share is not None and not self._coverage.stays(begun.share, in_parts=bool(searched.parts)):
+            begun = replace(begun, share=None)
+        if begun.share is not None:
+            yield SourcesFound(begun.share.sources, searched.text, settled=False)
+            try:
+                draft = yield from self._write([begun.share], draft, cancel, start)
+            except (EngineError, QuestionError) as error:
+                log.warning("beginning again once all is judged: %s", error)
+                begun = replace(begun, share=None)
+        if draft.stopped and begun.share is not None:
+            return self._finder.begun_alone(searched, begun.share), draft
+        found = self._finder.settle(searched, self.options.strictness, self.options.max_sources, begun)
+        found = self._coverage.covered(found)
+        return found, replace(draft, timings=replace(draft.timings, gate_s=found.timings.gate_s))
+
+    def _write(
+        self, shares: Sequence[Share], draft: Draft, cancel: Flag | None, start: float
+    ) -> Steps[Event, None, Draft]:
+        assert self._generator is not None
+        return (yield from write(shares, self._generator, self.options.max_new_tokens, draft, cancel, start))
+
+    def _compose(
+        self, question: str, found: Found, draft: Draft, cancel: Flag | None, start: float
+    ) -> Steps[Event, None, Answer]:
+        """Let the model write what the draft lacks, give its words on as they come, and check what it wrote.
 
         Where the model breaks down, the sources are given as they stand.
         """
-        assert self._generator is not None
-        most = self.options.max_new_tokens
         try:
-            draft = yield from write(found.shares, self._generator, most, found.timings, cancel, start)
+            if not draft.stopped:
+                draft = yield from self._write(found.shares[len(draft.texts) :], draft, cancel, start)
         except (EngineError, QuestionError) as error:
             # The owner's log has the whole; a visitor need not see the address of a server.
             log.warning("answering in the FAQ's own words: %s", error)
@@ -239,26 +267,6 @@ class FaqChatbot:
             found = found.with_sources(citation.number for citation in composed.grounded.citations)
             return self._answer(question, found, "verbatim", composed.grounded, note or replies.NOTHING_HELD)
         return replace(self._not_in_faq(question, found), unsupported=composed.grounded.unsupported)
-
-    def _covered(self, found: Found) -> Found:
-        """Without the shares that are not probable enough, once names are counted in that none of the sources has."""
-        least = max(self.options.strictness, _PARTLY if found.open_parts else 0.0)
-        enough: list[Share] = []
-        left: list[str] = []
-        for share in found.shares:
-            sources = [source for other in found.shares if other.question == share.question for source in other.sources]
-            if self._foreign(share.question, sources):
-                share = replace(share, probability=less_likely(share.probability, _FOREIGN))
-            if share.probability >= least:
-                enough.append(share)
-            else:
-                left.append(share.question)
-        return replace(found, shares=tuple(enough), open_parts=(*found.open_parts, *(left if enough else ())))
-
-    def _foreign(self, question: str, sources: Sequence[Source]) -> bool:
-        """Whether the question has a name or number that none of the sources has."""
-        texts, questions = (source.text for source in sources), (source.entry.question for source in sources)
-        return bool(self._verifier.foreign_asked(question, "\n\n".join(texts), "\n".join(questions)))
 
     def _verbatim(self, question: str, found: Found, note: str) -> Answer:
         """The first source of each share as it stands in the document."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Generator as Steps
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
 from rag_faq.generation import replies
-from rag_faq.generation.finding import Share
+from rag_faq.generation.found import Share
 from rag_faq.generation.generator import Generator, Sampling
 from rag_faq.generation.prompt import answer_prompt
 from rag_faq.generation.verbatim import verbatim_text
@@ -31,9 +31,9 @@ _BETWEEN = "\n\n"  # the answers to two parts
 class Draft:
     """What the model wrote for each share, in order; fewer texts than shares where it was stopped."""
 
-    texts: tuple[str, ...]
-    timings: Timings  # those given, with what the model took
-    stopped: bool
+    texts: tuple[str, ...] = ()
+    timings: Timings = field(default_factory=Timings)  # with what the model took
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,14 @@ class Composed:
 
 
 def write(
-    shares: Sequence[Share], generator: Generator, most_tokens: int, timings: Timings, cancel: Flag | None, start: float
+    shares: Sequence[Share], generator: Generator, most_tokens: int, draft: Draft, cancel: Flag | None, start: float
 ) -> Steps[TextDelta, None, Draft]:
     """Let the model answer each share, `most_tokens` each at most, and give its words on as they come.
 
-    `start` is when the question came, by the performance counter. Raises what the generator raises.
+    Those come behind what the `draft` has. `start` is when the question came, by the performance counter. Raises what
+    the generator raises.
     """
-    texts: list[str] = []
+    texts, timings = [*draft.texts], draft.timings
     for share in shares:
         if texts:
             yield TextDelta(_BETWEEN)
@@ -78,7 +79,7 @@ def write(
         )
         if stats.finish == "cancelled":
             return Draft(tuple(texts), timings, stopped=True)
-    return Draft(tuple(texts), timings, stopped=False)
+    return Draft(tuple(texts), timings)
 
 
 def check(draft: Draft, shares: Sequence[Share], verifier: Verifier) -> Composed:

@@ -163,10 +163,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """What was found, before the model writes a word. It may come twice in a stream: the last one counts.
+    """What was found. It may come several times in a stream: the last one counts.
 
-    Not `settled`: what the search found, at once, while it is still judged whether it answers the question. Settled:
-    what the answer is written from; empty for a refusal.
+    Not `settled`: what the search found, at once, while it is still judged whether it answers the question; or what the
+    first part of an answer is written from, while the other parts are judged. Settled: what the answer is written from;
+    empty for a refusal. It comes before the first word, or, where a first part was written already, before the second.
     """
 
     sources: tuple[Source, ...]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from rag_faq.errors import EngineError
+from rag_faq.generation.found import Begun, Found, Searched, Share
 from rag_faq.generation.gate import Gate
 from rag_faq.generation.generator import Generator
 from rag_faq.generation.judged import Judged
@@ -31,51 +32,6 @@ T = TypeVar("T")
 _Verdict: TypeAlias = tuple[Sequence[Hit], tuple[Judged, ...]]  # what was found, and what is thought of it
 _Glances: TypeAlias = Sequence[Glance | None]
 _Asked: TypeAlias = tuple[str, tuple[Judged, ...]]  # a question or a part of it, and the entries that answer it
-
-
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """What the search came to, before the model was asked anything."""
-
-    text: str  # the stand-alone question that was searched for
-    hits: tuple[Hit, ...]
-    parts: tuple[str, ...]  # of a question in several parts
-    own: Hit | None  # the entry whose own question this is
-    timings: Timings
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A question, or one part of it, and what it is to be answered from."""
-
-    question: str
-    sources: tuple[Source, ...]
-    probability: float  # that these sources answer it
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the answer is to be written from, and how probable it is that the FAQ answers at all."""
-
-    searched: str
-    hits: tuple[Hit, ...]  # those that were judged first, the most probable one at the head
-    shares: tuple[Share, ...]  # one for each part that the FAQ answers; none for a refusal
-    evidence: float
-    open_parts: tuple[str, ...]  # parts of the question that the FAQ does not answer
-    timings: Timings
-    own: bool = False  # the question is an entry's own
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        """Those of all shares, each once, in the order of their numbers."""
-        numbered = {source.number: source for share in self.shares for source in share.sources}
-        return tuple(numbered[number] for number in sorted(numbered))
-
-    def with_sources(self, numbers: Iterable[int]) -> Found:
-        """The same with no other sources than those of these numbers."""
-        kept = frozenset(numbers)
-        shares = (replace(s, sources=tuple(one for one in s.sources if one.number in kept)) for s in self.shares)
-        return replace(self, shares=tuple(shares))
 
 
 class Finder:
@@ -114,17 +70,51 @@ class Finder:
         hits = searched.hits[:most] if searched.own is None else (searched.own,)
         return number_sources(hits, self._cut)
 
-    def settle(self, searched: Searched, strictness: float, most: int) -> Found:
-        """The verdict: at most `most` sources, each with at least the probability `strictness`; none for a refusal."""
+    def begin(self, searched: Searched, strictness: float) -> Begun:
+        """What the answer to a question that asks for several things surely begins with; most often nothing.
+
+        That is the first of them, where its first entry leaves no doubt at a glance: it can be written before the rest
+        is judged. Nothing is looked at for a question that asks for one thing, since its verdict is as soon there.
+        """
+        if searched.own is not None or not (searched.parts or self._besides(searched)):
+            return Begun()
+        start = time.perf_counter()
+        text = searched.parts[0] if searched.parts else searched.text
+        hits = self._retriever.search(text, _LOOK_AT) if searched.parts else searched.hits
+        glance = self._safely(lambda gate: gate.glances([(text, hits)]))[0]
+        share = None
+        if glance is not None and glance.judged and not self._asked_again(searched.parts[1:], hits[0]):
+            leading = glance.judged[0]
+            # Half of an answer has to be the surer, and it is open whether the other parts are answered.
+            if leading.probability >= max(strictness, _AS_WELL if searched.parts else 0.0):
+                share = Share(text, number_sources((leading.hit,), self._cut), leading.probability)
+        return Begun(share, glance, time.perf_counter() - start)
+
+    def _asked_again(self, parts: Iterable[str], hit: Hit) -> bool:
+        """Whether one of these parts, too, seems to be one for the hit's entry: one answer serves both, then."""
+        return any(
+            found.entry.id == hit.entry.id for part in parts for found in self._retriever.search(part, _LOOK_AT)[:1]
+        )
+
+    def begun_alone(self, searched: Searched, share: Share) -> Found:
+        """What was found where nothing but what the answer began with was ever judged."""
+        return Found(searched.text, searched.hits, (share,), share.probability, (), searched.timings)
+
+    def settle(self, searched: Searched, strictness: float, most: int, begun: Begun | None = None) -> Found:
+        """The verdict: at most `most` sources, each with at least the probability `strictness`; none for a refusal.
+
+        The share that was `begun` comes first, and what was seen for it is not looked at again.
+        """
+        begun = begun or Begun()
         if searched.own is not None:  # nothing to be judged: the question is in the FAQ
             share = Share(searched.text, number_sources((searched.own,), self._cut), 1.0)
             return Found(searched.text, searched.hits, (share,), 1.0, (), searched.timings, own=True)
         start = time.perf_counter()
-        asked, open_parts = self._parts(searched, strictness)
+        asked, open_parts = self._parts(searched, strictness, begun)
         rankings = [ranking for _, ranking in asked]
         hits: Sequence[Hit] = searched.hits
         if not asked:  # else the question as a whole needs no verdict
-            glances = self._glances_at_whole(searched)
+            glances = self._glances_at_whole(searched, None if searched.parts else begun.glance)
             hits, judged = self._verdict(searched.text, searched.hits, glances)
             asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness), glances)
             asked = asked or self._compared(searched.text)
@@ -135,14 +125,19 @@ class Finder:
             shares=self._shares(asked, most),
             evidence=max((item.probability for ranking in rankings for item in ranking), default=0.0),
             open_parts=open_parts,
-            timings=replace(searched.timings, gate_s=time.perf_counter() - start),
+            timings=replace(searched.timings, gate_s=begun.seconds + time.perf_counter() - start),
         )
 
-    def _glances_at_whole(self, searched: Searched) -> _Glances:
-        """At the first entry, and at the next one where that may have to answer beside it: in one batch."""
-        hits = searched.hits
-        asked = [(searched.text, hits), *((searched.text, (hit,)) for hit in _beside(searched.text, hits[:1], hits))]
-        return self._safely(lambda gate: gate.glances(asked))
+    def _besides(self, searched: Searched) -> list[Hit]:
+        """The entry that may have to answer beside the first one; none of a question that asks for one thing."""
+        return _beside(searched.text, searched.hits[:1], searched.hits)
+
+    def _glances_at_whole(self, searched: Searched, first: Glance | None) -> _Glances:
+        """At the first entry, unless `first` was, and at the next one where that may have to answer beside it."""
+        asked = [(searched.text, (hit,)) for hit in self._besides(searched)]
+        if first is None:
+            return self._safely(lambda gate: gate.glances([(searched.text, searched.hits), *asked]))
+        return [first, *self._safely(lambda gate: gate.glances(asked))]
 
     def _whole(self, text: str, hits: Sequence[Hit], ranking: tuple[Judged, ...], glances: _Glances) -> list[_Asked]:
         """The question as one, from the entries that answer it.
@@ -167,34 +162,37 @@ class Finder:
             asked.append((what, ranking))
         return asked
 
-    def _parts(self, searched: Searched, strictness: float) -> tuple[list[_Asked], tuple[str, ...]]:
+    def _parts(self, searched: Searched, strictness: float, begun: Begun) -> tuple[list[_Asked], tuple[str, ...]]:
         """The parts of the question that the FAQ answers, each with the entries that do; and the other parts.
 
         A part that refers back is read together with those before it. Where its leading entry is that of an earlier
-        part, it goes to the next of the whole question's entries that answers it, or else to the earlier part.
+        part, it goes to the next of the whole question's entries that answers it, or else to the earlier part, unless
+        that is being answered already.
         """
-        asked: dict[str, _Asked] = {}  # by the leading entry
+        asked: dict[tuple[str, bool], _Asked] = {}  # by the leading entry, and whether it answers a part once more
+        taken: set[str] = set()
         left: list[str] = []
         texts = [
             " ".join(searched.parts[: place + 1]) if query.refers_back(part) else part
             for place, part in enumerate(searched.parts)
         ]
-        for part, text, (_, judged) in zip(searched.parts, texts, self._judged(texts), strict=True):
+        verdicts = self._judged(texts, begun.glance if texts else None)
+        for part, text, (_, judged) in zip(searched.parts, texts, verdicts, strict=True):
             ranking = self.gate.enough(judged, strictness)
-            if ranking and ranking[0].hit.entry.id in asked:
+            if ranking and ranking[0].hit.entry.id in taken:
                 hits = self._closer.search(searched.text, _LOOK_AT)
-                ranking = self._surely(text, [hit for hit in hits if hit.entry.id not in asked][:1]) or ranking
+                ranking = self._surely(text, [hit for hit in hits if hit.entry.id not in taken][:1]) or ranking
             if not ranking:
                 left.append(part)
                 continue
             leading = ranking[0].hit.entry.id
-            earlier = asked.get(leading)
-            asked[leading] = (f"{earlier[0]} {part}", earlier[1]) if earlier else (text, ranking)
+            key = (leading, leading in taken and leading == begun.entry_id)
+            earlier = asked.get(key)
+            asked[key] = (f"{earlier[0]} {part}", earlier[1]) if earlier else (text, ranking)
+            taken.add(leading)
         if left:  # what is half about something else has to be the surer
             asked = {
-                leading: of_part
-                for leading, of_part in asked.items()
-                if of_part[1][0].probability >= max(_AS_WELL, strictness)
+                key: of_part for key, of_part in asked.items() if of_part[1][0].probability >= max(_AS_WELL, strictness)
             }
         return list(asked.values()), tuple(left) if asked else ()
 
@@ -219,10 +217,14 @@ class Finder:
         searches = [(text, self._retriever.search(text, _LOOK_AT)) for text in query.candidates(question)]
         return max(searches, key=lambda pair: pair[1][0].score if pair[1] else 0.0)
 
-    def _judged(self, texts: Sequence[str]) -> list[_Verdict]:
-        """What is found for each text, and the verdict on it. The first glances are taken in one batch."""
+    def _judged(self, texts: Sequence[str], first: Glance | None = None) -> list[_Verdict]:
+        """What is found for each text, and the verdict on it. The first glances are taken in one batch.
+
+        `first` is the glance at the first text, if there was one already.
+        """
         asked = [(text, self._retriever.search(text, _LOOK_AT)) for text in texts]
-        glances = self._safely(lambda gate: gate.glances(asked))
+        known = [] if first is None else [first]
+        glances = [*known, *self._safely(lambda gate: gate.glances(asked[len(known) :]))]
         return [self._verdict(text, found, [glance]) for (text, found), glance in zip(asked, glances, strict=True)]
 
     def _verdict(self, text: str, quick: Sequence[Hit], glances: _Glances) -> _Verdict:

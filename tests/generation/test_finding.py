@@ -212,3 +212,67 @@ def test_what_may_answer_beside_the_first_is_read_once():
     finder.settle(finder.search(text), 0.5, 3)
     assert closer.asked == [text]
     assert (len(says.measured), says.readings) == (2, 1)  # both in one batch
+
+
+def glancing(found, told):
+    """A finder over `found`; the model tells these log-odds of a part of BOTH by its word, or else 0.5."""
+    searches = Searches(found)
+
+    def scores(prompt):
+        question = next(text for text in reversed(prompt.messages[1].segments) if text.startswith("Question: "))
+        odds = next((odds for word, odds in told.items() if word in question), 0.5)
+        return np.array([odds], dtype=np.float32)
+
+    says = ScriptedGenerator("", likelihoods=lambda _: -2.0, scores=scores)
+    finder = Finder(searches, searches, says, lambda h: h.entry.answer)
+    as_told = (0.0, 0.0, 0.0, 1.0)
+    calibration = replace(PLAIN, read=Weights(0.0, as_told), verdict=Weights(0.0, (*as_told, 0.0)), shift=0.0)
+    prober = Prober(says, lambda h: h.entry.answer, Probes(READ_AS_IT_IS, READ_AS_IT_IS), calibration)
+    finder.gate = Gate(says, lambda h: h.entry.answer, prober=prober)
+    return finder, says
+
+
+@pytest.mark.parametrize(
+    ("found", "told", "begun"),
+    [
+        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 3.0}, [(PARTS[0], [(1, 1)])]),
+        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 2.0}, []),  # 0.88 is too little for half an answer
+        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 0.9}, []),  # not plain at all
+        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (1,)}, {"cats": 3.0}, []),  # one answer may serve both
+        ({BOTH: (1, 2), PARTS[1]: (2,)}, {"cats": 3.0}, []),  # nothing is found for it
+    ],
+)
+def test_an_answer_begins_with_the_first_part_where_that_is_plain(found, told, begun):
+    finder, _ = glancing(found, told)
+    share = finder.begin(finder.search(BOTH), 0.5).share
+    assert [(s.question, [(one.number, one.entry.number) for one in s.sources]) for s in [share] if s] == begun
+
+
+def test_an_answer_from_two_entries_begins_with_the_first_one():
+    text = "Do cats eat and sleep?"  # entry 4 has "sleep", which entry 1 lacks
+    finder, _ = glancing({text: (1, 4)}, {"cats": 2.0})
+    searched = finder.search(text)
+    begun = finder.begin(searched, 0.5)
+    assert begun.share is not None
+    assert (begun.share.question, [s.entry.number for s in begun.share.sources]) == (text, [1])
+    assert told(finder.settle(searched, 0.5, 3, begun)) == told(finder.settle(searched, 0.5, 3))
+    assert finder.begin(searched, 0.9).share is None  # 2.0 is 0.88
+
+
+def test_what_asks_for_one_thing_is_not_looked_at_ahead():
+    finder, says = glancing({"Do cats sleep?": (4, 1)}, {"cats": 3.0})
+    begun = finder.begin(finder.search("Do cats sleep?"), 0.5)
+    assert (begun.share, begun.glance, says.readings) == (None, None, 0)
+
+
+def test_another_part_for_the_entry_that_is_being_written_from_is_answered_by_itself():
+    """The quick search leads it elsewhere, the closer one to the same entry."""
+    finder, _ = glancing({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 3.0, "dogs": 0.9})
+    closer = Searches({PARTS[1]: (1,)})
+    finder._closer = closer
+    searched = finder.search(BOTH)
+    found = finder.settle(searched, 0.5, 3, finder.begin(searched, 0.5))
+    assert told(found) == [(PARTS[0], [(1, 1)]), (PARTS[1], [(1, 1)])]
+    assert [source.entry.number for source in found.sources] == [1]
+    found = finder.settle(searched, 0.5, 3)  # where nothing is being written, one answer serves both
+    assert told(found) == [(" ".join(PARTS), [(1, 1)])]

@@ -144,6 +144,24 @@ def test_what_was_found_is_shown_before_it_is_settled() -> None:
     ]
 
 
+def test_sources_that_come_between_the_words_leave_them_standing() -> None:
+    other = Source(2, ENTRY, "A.", 0.5)
+
+    class InParts(Chatbot):
+        def stream(self, question: str, history=(), cancel: threading.Event | None = None) -> Iterator[Event]:
+            yield SourcesFound((SOURCE,), question, settled=False)
+            yield TextDelta("One.")
+            yield SourcesFound((SOURCE, other), question)
+            yield TextDelta(" Two.")
+            yield ANSWER
+
+    shown = asyncio.run(moments(Runs(InParts(), Questions()), "s", "q"))
+    seen = [(m.phase, m.text, m.settled, len(m.sources or ())) for m in shown]
+    assert (seen[0], seen[-1]) == (("reading", "", False, 1), ("done", "One. Two.", True, 2))
+    assert ("writing", "One.", True, 2) in seen
+    assert {phase for phase, text, _, _ in seen[:-1] if text} == {"writing"}
+
+
 def test_leaving_an_answer_ends_it() -> None:
     chatbot = Chatbot()
 

@@ -109,10 +109,12 @@ class AskTab:
         chatbot = self.context.chatbot
         wanted = options(load_choices(choices), chatbot.options)
         answering = chatbot if wanted == chatbot.options else chatbot.with_options(wanted)
+        shown: Moment | None = None
         try:
             async for moment in self.runs.ask(session, question, before.history, answering):
                 if moment.answer is None:
-                    changes = self._under_way(name, question, moment, texts, fresh=bool(opening))
+                    changes = self._under_way(name, question, moment, shown, texts)
+                    shown = moment
                 else:
                     turn = Turn(moment.answer, moment.words_a_second, moment.answer_id)
                     changes = self._done(name, turn, before, texts)
@@ -125,12 +127,13 @@ class AskTab:
         after = before.with_turn(turn, longest=self.context.settings.max_question_chars)
         return self._whole(name, after.turns[-1], texts) | {self.context.kept: after.dump()}
 
-    def _under_way(self, name: str, asked: str, moment: Moment, texts: Texts, *, fresh: bool) -> Changes:
-        """What a moment changes in the page; the first of a `fresh` question brings that into sight."""
+    def _under_way(self, name: str, asked: str, moment: Moment, shown: Moment | None, texts: Texts) -> Changes:
+        """What a moment changes in the page, in which `shown` stands; the first one brings the question into sight."""
         changes: Changes = {self.answer: turns.writing(moment.text, _status(moment, texts), texts)}
-        if moment.phase in ("reading", "waiting"):
-            changes[self.sources] = turns.sources(name, moment.sources or (), None, texts, settled=moment.settled)
-            changes[self.question] = turns.question(name, asked, moment.searched, texts, fresh=fresh)
+        before = None if shown is None else (shown.sources, shown.settled)
+        if moment.sources is not None and (moment.sources, moment.settled) != before:
+            changes[self.sources] = turns.sources(name, moment.sources, None, texts, settled=moment.settled)
+            changes[self.question] = turns.question(name, asked, moment.searched, texts, fresh=shown is None)
         return changes
 
     async def stop_now(self, request: gr.Request) -> None:

@@ -117,7 +117,8 @@ class Run:
 
     def _after(self, moment: Moment, step: Step) -> Moment:
         if isinstance(step, SourcesFound):
-            return replace(moment, phase="reading", sources=step.sources, settled=step.settled, searched=step.searched)
+            phase: Phase = "writing" if moment.text else "reading"  # a first part may stand there
+            return replace(moment, phase=phase, sources=step.sources, settled=step.settled, searched=step.searched)
         if isinstance(step, TextDelta):
             return replace(moment, phase="writing", text=moment.text + step.text, ahead=0)
         speed = self._speed(moment.text)
