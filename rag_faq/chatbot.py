@@ -84,8 +84,10 @@ class FaqChatbot:
         self._cut = cut or (lambda hit: hit.entry.answer)
         self.closer = closer or retriever
         self._coverage = Coverage(verifier, self.options.strictness)
-        self._finder = Finder(retriever, self.closer, generator, self._cut)
-        self._preparation = Preparation(retriever.index, self.closer, verifier, generator, self._cut)
+        questions = [entry.question for entry in retriever.index.entries]
+        self._finder = Finder(retriever, self.closer, generator, self._cut, questions)
+        others = self._finder.prompts_ahead
+        self._preparation = Preparation(retriever.index, self.closer, verifier, generator, self._cut, others)
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
     @property

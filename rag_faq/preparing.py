@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from rag_faq.generation.generator import Generator
@@ -27,23 +27,27 @@ class Preparation:
         verifier: Verifier,
         generator: Generator | None,
         cut: Callable[[Hit], str],
+        others: Sequence[Prompt] = (),
     ) -> None:
         """`closer` finds the entries that the model will have to tell apart.
 
-        `cut` gives the part of an entry's answer that the model is shown.
+        `cut` gives the part of an entry's answer that the model is shown. `others` are prompts whose beginnings some
+        questions need, whatever they are about.
         """
         self._index = index
         self._closer = closer
         self._verifier = verifier
         self._generator = generator
         self._cut = cut
+        self._others = tuple(others)
         self._closing = Event()
         self._thread: Thread | None = None
 
     def start(self) -> None:
         """Begin with every entry's state; return at once."""
         if self._generator is not None:
-            self._generator.warm(self._entries())
+            entries = self._entries()
+            self._generator.warm([*entries[:_MOST], *self._others, *entries[_MOST:]])
         self._thread = Thread(target=self._run, name="rag-faq preparation", daemon=True)
         self._thread.start()
 

@@ -3,6 +3,7 @@
 import pytest
 from small_faq import pet_retriever
 
+from rag_faq.generation.prompt import standalone_prompt
 from rag_faq.grounding.verify import Verifier
 from rag_faq.preparing import Preparation
 from rag_faq.testing import ScriptedGenerator
@@ -28,6 +29,15 @@ def test_every_entry_comes_first_then_each_with_its_two_neighbours(preparation, 
     preparation.wait()
     assert prepared(model)[:3] == [(1,), (2,), (3,)]
     assert sorted(prepared(model)[3:]) == [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)]
+
+
+def test_the_beginnings_of_other_prompts_come_after_the_entries(tmp_path, model):
+    retriever, other = pet_retriever(tmp_path), standalone_prompt("", ())
+    verifier = Verifier(retriever.embedder)
+    preparation = Preparation(retriever.index, retriever, verifier, model, lambda hit: hit.entry.answer, [other])
+    preparation.start()
+    preparation.wait()
+    assert model.warmed[3] == other
 
 
 def test_when_it_is_stopped_nothing_more_than_the_entries_is_handed_over(preparation, model):

@@ -13,13 +13,13 @@ from rag_faq.generation.found import Begun, Found, Searched, Share
 from rag_faq.generation.gate import Gate
 from rag_faq.generation.generator import Generator
 from rag_faq.generation.judged import Judged
-from rag_faq.generation.probing import Glance
+from rag_faq.generation.probing import Glance, Seen
 from rag_faq.generation.rewrite import Rewriter
 from rag_faq.generation.select import adds_words, interleave, number_sources
 from rag_faq.generation.verbatim import own_question
-from rag_faq.records import History, Hit, Source, Timings
+from rag_faq.records import History, Hit, Prompt, Source, Timings
 from rag_faq.retrieval import query
-from rag_faq.retrieval.second import Searcher
+from rag_faq.retrieval.second import Searcher, weighed
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,10 @@ _LOOK_AT = 10  # entries of a search that are looked at
 # With this probability an entry that does not lead is an answer beside the leading one: of the development set's
 # questions that name two things, nine of eleven such entries were right ones.
 _AS_WELL = 0.9
+# With less than this probability the question is searched for once more, in the document's terms; both searches count
+# the same. On the development set 0.7 to 0.9, and shares of a third to two thirds, came out alike (docs/evaluation.md).
+_DOUBTFUL = 0.8
+_REPHRASED = 0.5
 
 T = TypeVar("T")
 _Verdict: TypeAlias = tuple[Sequence[Hit], tuple[Judged, ...]]  # what was found, and what is thought of it
@@ -38,17 +42,28 @@ class Finder:
     """Searches and judges. Safe to use from many threads."""
 
     def __init__(
-        self, retriever: Searcher, closer: Searcher, generator: Generator | None, cut: Callable[[Hit], str]
+        self,
+        retriever: Searcher,
+        closer: Searcher,
+        generator: Generator | None,
+        cut: Callable[[Hit], str],
+        questions: Sequence[str] = (),
     ) -> None:
         """`closer` searches again where there is something to judge; it may be the same.
 
-        `cut` gives the part of an entry's answer that the model is shown.
+        `cut` gives the part of an entry's answer that the model is shown. `questions` are those of all entries: in
+        their terms a question is put that seems not to be answered.
         """
         self._retriever = retriever
         self._closer = closer
-        self._rewriter = Rewriter(generator)
+        self._rewriter = Rewriter(generator, questions)
         self._cut = cut
         self.gate = Gate(generator, cut)
+
+    @property
+    def prompts_ahead(self) -> tuple[Prompt, ...]:
+        """Prompts whose beginnings some questions need, whatever they are about."""
+        return self._rewriter.prompts_ahead
 
     def search(self, question: str, history: History = ()) -> Searched:
         """The stand-alone question and its hits. The model is asked only where the question needs rewriting."""
@@ -115,8 +130,10 @@ class Finder:
         hits: Sequence[Hit] = searched.hits
         if not asked:  # else the question as a whole needs no verdict
             glances = self._glances_at_whole(searched, None if searched.parts else begun.glance)
-            hits, judged = self._verdict(searched.text, searched.hits, glances)
-            asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness), glances)
+            seen = Seen.at(glances)
+            hits, judged = self._verdict(searched.text, searched.hits, glances[0], seen)
+            hits, judged = self._once_more(searched.text, hits, judged, seen)
+            asked = self._whole(searched.text, hits, self.gate.enough(judged, strictness), seen)
             asked = asked or self._compared(searched.text)
             rankings = [judged, *(ranking for _, ranking in asked)]
         return Found(
@@ -139,15 +156,15 @@ class Finder:
             return self._safely(lambda gate: gate.glances([(searched.text, searched.hits), *asked]))
         return [first, *self._safely(lambda gate: gate.glances(asked))]
 
-    def _whole(self, text: str, hits: Sequence[Hit], ranking: tuple[Judged, ...], glances: _Glances) -> list[_Asked]:
+    def _whole(self, text: str, hits: Sequence[Hit], ranking: tuple[Judged, ...], seen: Seen) -> list[_Asked]:
         """The question as one, from the entries that answer it.
 
         Where it names two things side by side, and the leading entry lacks words of it that the next one has, the
-        next one answers for itself. `glances` were taken at this question already.
+        next one answers for itself. `seen` is what was read of this question already.
         """
         asked = [(text, ranking)] if ranking else []
         if len(ranking) == 1:
-            second = self._surely(text, _beside(text, [ranking[0].hit], hits), glances)
+            second = self._surely(text, _beside(text, [ranking[0].hit], hits), seen)
             if second:
                 asked.append((text, second))
         return asked
@@ -196,9 +213,9 @@ class Finder:
             }
         return list(asked.values()), tuple(left) if asked else ()
 
-    def _surely(self, text: str, hits: Sequence[Hit], glances: _Glances = ()) -> tuple[Judged, ...]:
+    def _surely(self, text: str, hits: Sequence[Hit], seen: Seen | None = None) -> tuple[Judged, ...]:
         """Those of the hits that next to surely answer `text`."""
-        return _sure(self._judge(text, hits, glances))
+        return _sure(self._judge(text, hits, seen or Seen()))
 
     def _shares(self, asked: Sequence[_Asked], most: int) -> tuple[Share, ...]:
         """Each question with its sources, `most` in all, numbered through. What is left without a source goes."""
@@ -225,18 +242,33 @@ class Finder:
         asked = [(text, self._retriever.search(text, _LOOK_AT)) for text in texts]
         known = [] if first is None else [first]
         glances = [*known, *self._safely(lambda gate: gate.glances(asked[len(known) :]))]
-        return [self._verdict(text, found, [glance]) for (text, found), glance in zip(asked, glances, strict=True)]
+        return [
+            self._verdict(text, found, glance, Seen.at([glance]))
+            for (text, found), glance in zip(asked, glances, strict=True)
+        ]
 
-    def _verdict(self, text: str, quick: Sequence[Hit], glances: _Glances) -> _Verdict:
+    def _verdict(self, text: str, quick: Sequence[Hit], glance: Glance | None, seen: Seen) -> _Verdict:
         """On the quick search where its first entry, at the first glance, is plainly right; else on the closer one."""
-        if glances[0] is not None and glances[0].judged:
-            return quick, glances[0].judged
+        if glance is not None and glance.judged:
+            return quick, glance.judged
         found = quick if self._closer is self._retriever else self._closer.search(text, _LOOK_AT)
-        return found, self._judge(text, found, glances)
+        return found, self._judge(text, found, seen)
 
-    def _judge(self, text: str, hits: Sequence[Hit], glances: _Glances) -> tuple[Judged, ...]:
-        """The gate's verdict, for which nothing is read again that a glance has read."""
-        seen = [glance for glance in glances if glance is not None]
+    def _once_more(self, text: str, hits: Sequence[Hit], judged: tuple[Judged, ...], seen: Seen) -> _Verdict:
+        """The verdict, and where it is in doubt, that on what is found in the document's terms as well.
+
+        What is asked in everyday words is often far from what the document calls it.
+        """
+        if not judged or judged[0].probability >= _DOUBTFUL:
+            return hits, judged
+        rephrased = self._rewriter.in_the_documents_terms(text)
+        if rephrased is None:
+            return hits, judged
+        hits = weighed(hits, self._closer.search(rephrased, _LOOK_AT), _REPHRASED)[:_LOOK_AT]
+        return hits, self._judge(text, hits, seen)
+
+    def _judge(self, text: str, hits: Sequence[Hit], seen: Seen) -> tuple[Judged, ...]:
+        """The gate's verdict, for which nothing is read again that was seen."""
         return self._safely(lambda gate: gate.judge(text, hits, seen))
 
     def _safely(self, judge: Callable[[Gate], T]) -> T:

@@ -32,7 +32,7 @@ from itertools import takewhile
 from rag_faq.generation.generator import Generator
 from rag_faq.generation.judged import LOOK_AT, Judged, by_odds, near
 from rag_faq.generation.odds import Weights, logit, sigmoid
-from rag_faq.generation.probing import Glance, Prober, gate_probes
+from rag_faq.generation.probing import Glance, Prober, Seen, gate_probes
 from rag_faq.generation.prompt import answer_prompt, gate_prompt
 from rag_faq.generation.select import number_sources
 from rag_faq.records import Hit
@@ -132,10 +132,10 @@ class Gate:
                 found[place] = glance
         return found
 
-    def judge(self, question: str, hits: Sequence[Hit], seen: Sequence[Glance] = ()) -> tuple[Judged, ...]:
+    def judge(self, question: str, hits: Sequence[Hit], seen: Seen | None = None) -> tuple[Judged, ...]:
         """The hits that are near the first one, in order, the likeliest to be right first, with their probabilities.
 
-        `seen` are the glances that were taken at this question before.
+        `seen` is what was read of this question before; what is read now is added to it.
         """
         if not hits:
             return ()

@@ -15,8 +15,8 @@ The weights are general (no feature looks at what the words are). `benchmarks/ca
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
@@ -84,6 +84,19 @@ class Glance:
     judged: tuple[Judged, ...]  # all hits, where the first one is plainly right; else none
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the model's scores told of one question, by the entry's id. It grows, and nothing is read twice."""
+
+    read: dict[str, Read] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)  # log-odds by the probe, where the model was asked for "yes"
+
+    @classmethod
+    def at(cls, glances: Iterable[Glance | None]) -> Seen:
+        """What these glances at the question showed."""
+        return cls({glance.read.hit.entry.id: glance.read for glance in glances if glance is not None})
+
+
 class Prober:
     """Judges near entries by what the model's scores tell."""
 
@@ -120,24 +133,24 @@ class Prober:
         """The hits of a search after which the question is read."""
         return near(hits, self._calibration.near)
 
-    def judge(self, question: str, hits: Sequence[Hit], seen: Sequence[Glance] = ()) -> tuple[Judged, ...]:
+    def judge(self, question: str, hits: Sequence[Hit], seen: Seen | None = None) -> tuple[Judged, ...]:
         """The near ones of these hits, of which there must be one, in order, the likeliest to be right first.
 
-        What was read at the glances `seen` of this question is not read again.
+        What was `seen` of this question is not read again; what is read now is added to it.
         """
+        seen = seen or Seen()
         calibration = self._calibration
         first, close = hits[0], self.near(hits)
-        known = {glance.read.hit.entry.id: glance.read for glance in seen}
-        fresh = [(question, hit) for hit in close if hit.entry.id not in known]
-        known |= {read.hit.entry.id: read for read in (self._read(fresh) if fresh else ())}
-        read = [replace(known[hit.entry.id], hit=hit) for hit in close]
+        fresh = [(question, hit) for hit in close if hit.entry.id not in seen.read]
+        seen.read.update({read.hit.entry.id: read for read in (self._read(fresh) if fresh else ())})
+        read = [replace(seen.read[hit.entry.id], hit=hit) for hit in close]
         ordered = by_odds(
             [Judged(item.hit, sigmoid(self._once_read(item, first)), likelihood=item.likelihood) for item in read],
             [calibration.order.odds((item.hit.score, item.likelihood, item.told)) for item in read],
         )
         of_hit = {item.hit.entry.id: item for item in read}
         return tuple(
-            self._verdict(question, item, of_hit[item.hit.entry.id], first)
+            self._verdict(question, item, of_hit[item.hit.entry.id], first, seen)
             if place < MOST_ASKED and item.behind <= calibration.close
             else item
             for place, item in enumerate(ordered)
@@ -174,12 +187,15 @@ class Prober:
         """Log-odds that the entry answers, once the question was read after it."""
         return self._calibration.read.odds((item.hit.score, first.score, item.likelihood, item.told))
 
-    def _verdict(self, question: str, judged: Judged, item: Read, first: Hit) -> Judged:
+    def _verdict(self, question: str, judged: Judged, item: Read, first: Hit, seen: Seen) -> Judged:
         """The same with the probability that it answers, for which the model is asked where that is not clear."""
         calibration = self._calibration
         if logit(judged.probability) >= calibration.clear:
             return judged
-        asked = self._probes.asked(self.asked(question, item.hit))
+        entry = item.hit.entry.id
+        if entry not in seen.asked:
+            seen.asked[entry] = self._probes.asked(self.asked(question, item.hit))
+        asked = seen.asked[entry]
         odds = calibration.verdict.odds((item.hit.score, first.score, item.likelihood, item.told, asked))
         return replace(judged, probability=sigmoid(odds), yes=sigmoid(asked))
 

@@ -91,6 +91,17 @@ def standalone_prompt(question: str, history: History) -> Prompt:
     )
 
 
+def rephrase_prompt(question: str, like: Sequence[str]) -> Prompt:
+    """Asks for `question` in the terms of a document that has questions `like` these."""
+    listed = "\n".join(f"- {' '.join(one.split())}" for one in like)
+    return Prompt(
+        messages=(
+            Message("system", (_text("rephrase").replace("{questions}", listed),)),
+            Message("user", (f"User: {' '.join(question.split())}\nRewritten:",)),
+        )
+    )
+
+
 def translate_prompt(question: str) -> Prompt:
     """Asks for `question` in English."""
     return Prompt(messages=(Message("system", (_text("translate"),)), Message("user", (question,))))

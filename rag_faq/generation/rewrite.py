@@ -1,14 +1,15 @@
-"""One stand-alone English question out of a question and the conversation before it, only when that is needed."""
+"""Questions in other words, only when that is needed: stand-alone, in English, in the terms of the document."""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 
 from rag_faq.errors import EngineError
 from rag_faq.generation.generator import Generator, Sampling
 from rag_faq.generation.language import foreign_language
-from rag_faq.generation.prompt import standalone_prompt, translate_prompt
+from rag_faq.generation.prompt import rephrase_prompt, standalone_prompt, translate_prompt
 from rag_faq.records import History, Prompt
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ _MOST_TURNS = 4  # of the conversation that are shown: older ones mislead more t
 _MOST_CHARS = 600  # of one turn
 _REWRITTEN = Sampling(max_tokens=64, stop=("\n",))
 _TRANSLATED = Sampling(max_tokens=128, stop=("\n",))
+_REPHRASED = Sampling(max_tokens=40, stop=("\n",))
+_SHOWN = 12  # of the document's questions, from all over it: they tell its field and its terms
 _WORD = re.compile(r"\w+")
 
 
@@ -66,10 +69,17 @@ def recent(history: History) -> History:
 
 
 class Rewriter:
-    """Makes stand-alone questions. Without a model it joins the question to the one before it."""
+    """Puts questions in other words. Without a model it joins a follow-up to the question before it."""
 
-    def __init__(self, generator: Generator | None) -> None:
+    def __init__(self, generator: Generator | None, questions: Sequence[str] = ()) -> None:
+        """`questions` are those of the document."""
         self._generator = generator
+        self._like = tuple(questions[:: max(1, len(questions) // _SHOWN)][:_SHOWN])
+
+    @property
+    def prompts_ahead(self) -> tuple[Prompt, ...]:
+        """Prompts with the beginnings of those that are used here, but for the one that other languages need."""
+        return (standalone_prompt("", ()), *([rephrase_prompt("", self._like)] if self._like else []))
 
     def stand_alone(self, question: str, history: History) -> str:
         """`question` itself when it stands alone in English; else what the search should look for."""
@@ -86,6 +96,13 @@ class Rewriter:
         said = " ".join(text for _, text in history)
         repeats = _words(rewritten) == _words(asked_before)  # it was answered: something else is wanted now
         return rewritten if _faithful(rewritten, question, said) and not repeats else joined
+
+    def in_the_documents_terms(self, question: str) -> str | None:
+        """The same question as the document might put it; `None` where there is none, or it would be no other."""
+        if self._generator is None or not self._like:
+            return None
+        rephrased = self._write(rephrase_prompt(question, self._like), _REPHRASED)
+        return rephrased if _words(rephrased) and _words(rephrased) != _words(question) else None
 
     def _translate(self, question: str) -> str:
         if self._generator is None:

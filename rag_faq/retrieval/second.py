@@ -6,6 +6,7 @@ better, and finds what is asked in words far from the document's; it has the tim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Protocol
@@ -24,6 +25,24 @@ class Searcher(Protocol):
     def search(self, question: str, k: int = 10) -> tuple[Hit, ...]:
         """The `k` best entries, best first."""
         ...
+
+
+def weighed(first: Sequence[Hit], second: Sequence[Hit], share: float) -> tuple[Hit, ...]:
+    """The entries of two searches with their joint scores, best first; `share`: how much the second counts, 0 to 1.
+
+    A hit is that of the first search, where it has one. An entry that only one of them found counts as the last of the
+    other's. Where the second found nothing, the first stands as it is.
+    """
+    if not first or not second:
+        return tuple(first)
+    scores = [{hit.entry.id: hit.score for hit in hits} for hits in (first, second)]
+    last = [first[-1].score, second[-1].score]
+    joined: list[Hit] = []
+    for hit in {hit.entry.id: hit for hits in (second, first) for hit in hits}.values():
+        one, other = (of.get(hit.entry.id, least) for of, least in zip(scores, last, strict=True))
+        joined.append(replace(hit, score=(1 - share) * one + share * other))
+    joined.sort(key=lambda hit: -hit.score)
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(joined, start=1))
 
 
 class SecondLook:
@@ -46,21 +65,12 @@ class SecondLook:
     def search(self, question: str, k: int = 10) -> tuple[Hit, ...]:
         """The `k` best entries by both; ties keep the document's order.
 
-        A hit is that of the first retriever, where it has one, with the joint score. An entry that only one of them
-        has in its pool counts as the last of the other's pool.
+        They are those of `weighed`, out of a pool that each of them gives.
         """
         pool = max(k, _POOL)
-        found = [self._first.search(question, pool), self._search_again(question, pool)]
-        if not all(found):
-            return found[0][:k]
-        scores = [{hit.entry.id: hit.score for hit in hits} for hits in found]
-        last = [hits[-1].score for hits in found]
-        joined: list[Hit] = []
-        for hit in {hit.entry.id: hit for hits in reversed(found) for hit in hits}.values():
-            first, second = (of.get(hit.entry.id, least) for of, least in zip(scores, last, strict=True))
-            joined.append(replace(hit, score=(1 - self._share) * first + self._share * second))
-        joined.sort(key=lambda hit: (-hit.score, self._place[hit.entry.id]))
-        return tuple(replace(hit, rank=rank) for rank, hit in enumerate(joined[:k], start=1))
+        hits = weighed(self._first.search(question, pool), self._search_again(question, pool), self._share)
+        placed = sorted(hits, key=lambda hit: (-hit.score, self._place[hit.entry.id]))
+        return tuple(replace(hit, rank=rank) for rank, hit in enumerate(placed[:k], start=1))
 
     def _search_again(self, question: str, k: int) -> tuple[Hit, ...]:
         if self._threads is None:

@@ -276,3 +276,55 @@ def test_another_part_for_the_entry_that_is_being_written_from_is_answered_by_it
     assert [source.entry.number for source in found.sources] == [1]
     found = finder.settle(searched, 0.5, 3)  # where nothing is being written, one answer serves both
     assert told(found) == [(" ".join(PARTS), [(1, 1)])]
+
+
+DOUBTED = "why do they snooze?"
+
+
+def doubting(found, probabilities, rephrased="Do cats sleep?"):
+    """A finder over `found` with terms to put a question in; the model tells these probabilities by the entry."""
+    searches = Searches(found)
+    log_odds = {number: float(np.log(p / (1 - p))) for number, p in probabilities.items()}
+
+    def scores(prompt):
+        number = next(n for n, answer in ANSWERS.items() if answer in prompt.messages[1].content)
+        return np.array([log_odds.get(number, -3.0)], dtype=np.float32)
+
+    says = ScriptedGenerator(rephrased, likelihoods=lambda _: -2.0, scores=scores)
+    finder = Finder(searches, searches, says, lambda h: h.entry.answer, ["Do cats sleep?", "What is a cage?"])
+    as_told = (0.0, 0.0, 0.0, 1.0)
+    calibration = replace(
+        PLAIN, plain=9.0, near=0.8, order=Weights(0.0, (1.0, 0.0, 1.0)), read=Weights(0.0, as_told), clear=-9.0
+    )
+    prober = Prober(says, lambda h: h.entry.answer, Probes(READ_AS_IT_IS, READ_AS_IT_IS), calibration)
+    finder.gate = Gate(says, lambda h: h.entry.answer, prober=prober)
+    return finder, searches, says
+
+
+def test_what_seems_not_to_be_answered_is_searched_for_in_the_documents_terms_too():
+    """Entry 4 is 0.49 there and, where it was not found, as good as entry 3's 0.48."""
+    finder, searches, says = doubting({DOUBTED: (2, 3), "Do cats sleep?": (4,)}, {4: 0.9, 2: 0.3})
+    found = finder.settle(finder.search(DOUBTED), 0.5, 3)
+    assert searches.asked[-1] == "Do cats sleep?"
+    assert told(found) == [(DOUBTED, [(1, 4)])]  # the question itself is answered
+    assert found.searched == DOUBTED
+    read = [next(n for n, answer in ANSWERS.items() if answer in p.messages[1].content) for p in says.measured]
+    assert sorted(read) == [2, 3, 4]  # each once
+
+
+@pytest.mark.parametrize(("probability", "asked"), [(0.81, 0), (0.79, 1)])
+def test_only_in_doubt_is_it_put_in_other_terms(probability, asked):
+    finder, _, says = doubting({DOUBTED: (2,), "Do cats sleep?": (2,)}, {2: probability})
+    finder.settle(finder.search(DOUBTED), 0.5, 3)
+    assert len(says.prompts) == asked
+
+
+def test_other_terms_that_find_nothing_better_change_nothing():
+    finder, _, _ = doubting({DOUBTED: (2, 3), "Do cats sleep?": (4,)}, {2: 0.7, 4: 0.2})
+    assert told(finder.settle(finder.search(DOUBTED), 0.5, 3)) == [(DOUBTED, [(1, 2)])]
+
+
+def test_where_the_model_has_no_other_terms_the_first_verdict_stands():
+    finder, searches, _ = doubting({DOUBTED: (2, 3)}, {2: 0.7}, rephrased="Why do they snooze?")
+    assert told(finder.settle(finder.search(DOUBTED), 0.5, 3)) == [(DOUBTED, [(1, 2)])]
+    assert set(searches.asked) == {DOUBTED}

@@ -10,7 +10,7 @@ from rag_faq.errors import EngineError
 from rag_faq.generation.gate import Gate
 from rag_faq.generation.odds import Weights, sigmoid
 from rag_faq.generation.probe import Probe
-from rag_faq.generation.probing import Prober, Probes, ProbingCalibration, default_calibration, gate_probes
+from rag_faq.generation.probing import Prober, Probes, ProbingCalibration, Seen, default_calibration, gate_probes
 from rag_faq.models.catalog import load_catalog
 from rag_faq.records import Chunk, FaqEntry, Hit, ModelInfo
 from rag_faq.settings import Settings
@@ -101,9 +101,21 @@ def test_else_a_glance_is_no_verdict_and_what_it_read_is_not_read_again():
     seen = glance(asked, hit(2, 0.9), hit(3, 0.8))  # 1 + 2.5
     assert seen.judged == ()
     # The closer search found something else, and gave the same entry another score.
-    judged = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), [seen])  # 8, 9.5
+    judged = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), Seen.at([seen, None]))  # 8, 9.5
     assert [(item.hit.entry.number, item.hit.score) for item in judged] == [(2, 0.7), (1, 0.8)]
     assert len(asked.measured) == 2
+
+
+def test_what_was_read_and_asked_once_is_not_read_and_asked_again():
+    asked, seen = model({1: 0.0, 2: 0.5}), Seen()
+    first = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), seen)
+    again = prober(asked).judge("Is it so?", (hit(2, 0.9), hit(1, 0.8), hit(3, 0.7)), seen)
+    assert [item.yes for item in first] == [pytest.approx(0.5)] * 2
+    assert numbers(again) == [2, 1, 3]
+    assert again[0].hit.score == 0.9  # what was seen is held against the new score
+    read = [next(n for n in (1, 2, 3) if f"Answer {n}." in p.messages[1].content) for p in asked.measured]
+    assert read == [1, 2, 3]
+    assert len(asked.asked) == 2
 
 
 def test_near_entries_are_put_in_order_by_what_is_read():

@@ -1,7 +1,10 @@
 """A stand-alone question is made only when that is needed."""
 
+import re
+
 import pytest
 
+from rag_faq.errors import EngineError
 from rag_faq.generation.rewrite import Rewriter, leans_on_history
 from rag_faq.testing import ScriptedGenerator
 
@@ -65,3 +68,52 @@ def test_without_history_nothing_is_rewritten():
 def test_another_language_is_translated():
     model = ScriptedGenerator("What is generative AI?")
     assert Rewriter(model).stand_alone("¿Qué es la IA generativa y para qué se usa?", ()) == "What is generative AI?"
+
+
+QUESTIONS = tuple(f"What is thing {n}?" for n in range(1, 31))
+
+
+def test_a_question_is_put_in_the_documents_terms():
+    model = ScriptedGenerator("How is mode collapse avoided?")
+    assert Rewriter(model, QUESTIONS).in_the_documents_terms("it keeps making the same face") == (
+        "How is mode collapse avoided?"
+    )
+    (prompt,) = model.prompts
+    listed = re.findall(r"- What is thing (\d+)\?", prompt.messages[0].content)
+    assert listed == ["1", "3", "5", "7", "9", "11", "13", "15", "17", "19", "21", "23"]
+    assert prompt.messages[1].content == "User: it keeps making the same face\nRewritten:"
+
+
+@pytest.mark.parametrize(("questions", "listed"), [(QUESTIONS[:5], 5), (QUESTIONS[:12], 12), (QUESTIONS * 9, 12)])
+def test_it_is_shown_questions_from_all_over_the_document_but_not_many(questions, listed):
+    model = ScriptedGenerator("x")
+    Rewriter(model, questions).in_the_documents_terms("q")
+    assert model.prompts[0].messages[0].content.count("\n- ") == listed
+
+
+@pytest.mark.parametrize("written", ["", "  ", "?!", "what IS latent space"])
+def test_what_is_no_other_question_is_none(written):
+    assert Rewriter(ScriptedGenerator(written), QUESTIONS).in_the_documents_terms("What is latent space?") is None
+
+
+def test_without_a_model_or_a_document_there_are_no_other_terms():
+    model = ScriptedGenerator("never asked")
+    assert Rewriter(None, QUESTIONS).in_the_documents_terms("q") is None
+    assert Rewriter(model).in_the_documents_terms("q") is None
+    assert model.prompts == []
+
+
+def test_a_model_that_breaks_down_has_no_other_terms():
+    def broken(prompt):
+        raise EngineError("The server is gone")
+
+    assert Rewriter(ScriptedGenerator(broken), QUESTIONS).in_the_documents_terms("q") is None
+
+
+def test_what_can_be_prepared_begins_like_what_is_asked():
+    model = ScriptedGenerator("What about mode collapse?")
+    rewriter = Rewriter(model, QUESTIONS)
+    rewriter.stand_alone("and that?", HISTORY)
+    rewriter.in_the_documents_terms("q")
+    assert [prompt.messages[0] for prompt in rewriter.prompts_ahead] == [p.messages[0] for p in model.prompts]
+    assert len(Rewriter(model).prompts_ahead) == 1

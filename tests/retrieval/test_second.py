@@ -8,7 +8,7 @@ import pytest
 from retrieval_pets import CHUNKS, ENTRIES
 
 from rag_faq.records import Hit
-from rag_faq.retrieval.second import SecondLook
+from rag_faq.retrieval.second import SecondLook, weighed
 
 CAT, DOG, STONE = ENTRIES
 
@@ -76,3 +76,15 @@ def test_both_look_further_than_was_asked_for():
     first, second = Listed((CAT, 0.8)), Listed((CAT, 0.4))
     SecondLook(first, second).search("cats?", 3)
     assert first.asked == second.asked == [("cats?", 50)]
+
+
+def test_weighed_hits_are_those_of_the_first_search_in_a_new_order():
+    first, second = Listed((CAT, 0.8), (DOG, 0.6)).search("q"), Listed((DOG, 0.8), (STONE, 0.4)).search("q")
+    # dog 0.25 · 0.6 + 0.75 · 0.8, stone 0.25 · 0.6 + 0.75 · 0.4, cat 0.25 · 0.8 + 0.75 · 0.4
+    assert [(hit.entry.number, round(hit.score, 6), hit.rank) for hit in weighed(first, second, 0.75)] == [
+        (2, 0.75, 1),
+        (1, 0.5, 2),
+        (3, 0.45, 3),
+    ]
+    assert weighed((), second, 0.5) == ()
+    assert weighed(first, (), 0.5) == first
