@@ -13,6 +13,10 @@ _ADDITION = re.compile(
 )
 _OPENING = re.compile(r"(?:To|In order to|For that)\b[^,.;:]{3,100},\s+(?=\w)")
 _FEWEST_WORDS = 3
+_VERB = r"(?:is|are|was|were|can|could|may|might|must|will|would|should|has|have|had|do|does|did)\b"
+_HAS_VERB = re.compile(rf"\b{_VERB}", re.IGNORECASE)
+# Where the sentence goes on after what was put in between: "GANs, including …, are networks".
+_GOES_ON = re.compile(rf",\s+(?:\w+ly\s+)?{_VERB}", re.IGNORECASE)
 
 
 def shorter(sentence: str) -> Iterator[tuple[str, str]]:
@@ -27,5 +31,7 @@ def shorter(sentence: str) -> Iterator[tuple[str, str]]:
         if begin:
             yield kept, sentence[:begin].strip()
         for addition in reversed(list(_ADDITION.finditer(kept))):
-            if len(kept[: addition.start()].split()) >= _FEWEST_WORDS:
-                yield f"{kept[: addition.start()]}.", kept[addition.end() :]
+            left, out = kept[: addition.start()], kept[addition.end() :]
+            says_nothing = _GOES_ON.search(out) is not None and _HAS_VERB.search(left) is None
+            if len(left.split()) >= _FEWEST_WORDS and not says_nothing:
+                yield f"{left}.", out

@@ -7,7 +7,6 @@ import pytest
 from rag_faq.grounding.layout import laid_out
 from rag_faq.grounding.pieces import Piece, led_by, pieces_of
 from rag_faq.grounding.sentences import Span
-from rag_faq.grounding.shorten import shorter
 from rag_faq.grounding.verify import Support
 from rag_faq.records import Citation, FaqEntry, Source
 
@@ -38,21 +37,6 @@ def test_a_lead_in_announces_its_list_or_the_next_sentence_or_its_section(
     pieces = pieces_of(text)
     announced = led_by(pieces, place) if pieces[place].leads_in else []
     assert [piece.body for piece in announced] == led
-
-
-def test_as_little_as_possible_of_a_sentence_is_left_out_first() -> None:
-    sentence = "To help people, dogs fetch sticks, which is fun, so they live long."
-    assert list(shorter(sentence)) == [
-        ("To help people, dogs fetch sticks, which is fun.", "so they live long."),
-        ("To help people, dogs fetch sticks.", "which is fun, so they live long."),
-        ("Dogs fetch sticks, which is fun, so they live long.", "To help people,"),
-        ("Dogs fetch sticks, which is fun.", "so they live long."),
-        ("Dogs fetch sticks.", "which is fun, so they live long."),
-    ]
-
-
-def test_a_sentence_of_two_words_and_an_addition_is_not_made_shorter() -> None:
-    assert list(shorter("Dogs bark, which is loud.")) == []
 
 
 def test_what_stays_is_numbered_afresh_and_cited_where_it_stands() -> None:
