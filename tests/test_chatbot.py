@@ -74,7 +74,7 @@ def test_what_the_faq_does_not_say_is_refused_with_the_nearest_questions(tmp_pat
     model = ScriptedGenerator("Paris.", choices=no)
     answer = pet_chatbot(tmp_path, model).ask("What is the capital of France?")
     assert answer.outcome == "refused"
-    assert [prompt.sources for prompt in model.prompts] == [()]  # it was put in other words, and nothing written
+    assert model.prompts == []
     assert answer.sources == ()
     assert answer.citations == ()
     assert len(answer.related) == 3

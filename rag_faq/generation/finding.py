@@ -68,17 +68,36 @@ class Finder:
     def search(self, question: str, history: History = ()) -> Searched:
         """The stand-alone question and its hits. The model is asked only where the question needs rewriting."""
         start = time.perf_counter()
-        standalone = self._rewriter.stand_alone(question, history)
+        candidates = self._rewriter.stand_alone(question, history)
         rewritten = time.perf_counter()
-        text, hits = self._nearest(standalone)
+        searches = [self._nearest(text) for text in candidates]
+        retrieved = time.perf_counter()
+        place, glance = self._meant(searches)
+        timings = Timings(
+            rewrite_s=rewritten - start + time.perf_counter() - retrieved, retrieve_s=retrieved - rewritten
+        )
+        text, hits = searches[place]
         parts = query.parts(text)
-        if standalone != question and len(parts) != len(query.parts(question)):
+        if candidates[place] != question and len(parts) != len(query.parts(question)):
             parts = (text,)  # what was put in front of it was asked and answered before
         own = own_question(text, hits)
         if own is not None and len(query.parts(own.entry.question)) < len(parts):
             own = own_question(text, hits, nearly=False)  # of a question in parts it may be one part's
-        timings = Timings(rewrite_s=rewritten - start, retrieve_s=time.perf_counter() - rewritten)
-        return Searched(text, hits, parts if own is None and len(parts) > 1 else (), own, timings)
+        return Searched(text, hits, parts if own is None and len(parts) > 1 else (), own, timings, glance)
+
+    def _meant(self, searches: Sequence[tuple[str, tuple[Hit, ...]]]) -> tuple[int, Glance | None]:
+        """Which of the candidates for one question is meant, and the glance at it.
+
+        It is the first one, unless each of them is plainly answered, and another one the most plainly. Where the first
+        one is not, the other's likelihood tells nothing: it may be that of the question before, which was answered.
+        """
+        if len(searches) == 1 or own_question(*searches[0]) is not None:
+            return 0, None
+        glances = self._safely(lambda gate: gate.glances(searches))
+
+        plain = {place: glance.odds for place, glance in enumerate(glances) if glance is not None and glance.judged}
+        best = max(plain, key=plain.__getitem__) if 0 in plain else 0
+        return best, glances[best]
 
     def candidates(self, searched: Searched, most: int) -> tuple[Source, ...]:
         """What can be shown at once, while the verdict is still open: the nearest entries."""
@@ -96,7 +115,8 @@ class Finder:
         start = time.perf_counter()
         text = searched.parts[0] if searched.parts else searched.text
         hits = self._retriever.search(text, _LOOK_AT) if searched.parts else searched.hits
-        glance = self._safely(lambda gate: gate.glances([(text, hits)]))[0]
+        glance = None if searched.parts else searched.glance
+        glance = glance or self._safely(lambda gate: gate.glances([(text, hits)]))[0]
         share = None
         if glance is not None and glance.judged and not self._asked_again(searched.parts[1:], hits[0]):
             leading = glance.judged[0]
@@ -129,7 +149,7 @@ class Finder:
         rankings = [ranking for _, ranking in asked]
         hits: Sequence[Hit] = searched.hits
         if not asked:  # else the question as a whole needs no verdict
-            glances = self._glances_at_whole(searched, None if searched.parts else begun.glance)
+            glances = self._glances_at_whole(searched, searched.glance or (None if searched.parts else begun.glance))
             seen = Seen.at(glances)
             hits, judged = self._verdict(searched.text, searched.hits, glances[0], seen)
             hits, judged = self._once_more(searched.text, hits, judged, seen)
@@ -257,9 +277,10 @@ class Finder:
     def _once_more(self, text: str, hits: Sequence[Hit], judged: tuple[Judged, ...], seen: Seen) -> _Verdict:
         """The verdict, and where it is in doubt, that on what is found in the document's terms as well.
 
-        What is asked in everyday words is often far from what the document calls it.
+        What is asked in everyday words is often far from what the document calls it. A model without probes judges more
+        that is found so wrongly than rightly.
         """
-        if not judged or judged[0].probability >= _DOUBTFUL:
+        if self.gate.prober is None or not judged or judged[0].probability >= _DOUBTFUL:
             return hits, judged
         rephrased = self._rewriter.in_the_documents_terms(text)
         if rephrased is None:

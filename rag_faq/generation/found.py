@@ -11,13 +11,14 @@ from rag_faq.records import Hit, Source, Timings
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What the search came to, before the model was asked anything."""
+    """What the search came to, before it is judged what answers."""
 
     text: str  # the stand-alone question that was searched for
     hits: tuple[Hit, ...]
     parts: tuple[str, ...]  # of a question in several parts
     own: Hit | None  # the entry whose own question this is
     timings: Timings
+    glance: Glance | None = None  # at all of it, where one was needed to tell what is meant
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class Glance:
     """What reading the question after the quick search's first entry showed."""
 
     read: Read
+    odds: float  # log-odds that this entry is the right one
     judged: tuple[Judged, ...]  # all hits, where the first one is plainly right; else none
 
 
@@ -125,9 +126,9 @@ class Prober:
         calibration = self._calibration
         odds = calibration.lead.odds((hits[0].score, self.lead(hits), read.told))
         if odds < calibration.plain:
-            return Glance(read, ())
+            return Glance(read, odds, ())
         leading = Judged(read.hit, sigmoid(odds + calibration.shift), likelihood=read.likelihood)
-        return Glance(read, (leading, *(Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in hits[1:])))
+        return Glance(read, odds, (leading, *(Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in hits[1:])))
 
     def near(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """The hits of a search after which the question is read."""

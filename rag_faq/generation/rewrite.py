@@ -81,21 +81,25 @@ class Rewriter:
         """Prompts with the beginnings of those that are used here, but for the one that other languages need."""
         return (standalone_prompt("", ()), *([rephrase_prompt("", self._like)] if self._like else []))
 
-    def stand_alone(self, question: str, history: History) -> str:
-        """`question` itself when it stands alone in English; else what the search should look for."""
+    def stand_alone(self, question: str, history: History) -> tuple[str, ...]:
+        """What the search should look for: `question` itself when it stands alone in English.
+
+        Of a follow-up, the model's rewriting, if it is to be believed; and the question behind the one before it, since
+        a rewriting may have lost what that was about.
+        """
         if foreign_language(question) is not None:
             question = self._translate(question)
         if not any(role == "user" for role, _ in history) or not leans_on_history(question):
-            return question
+            return (question,)
         history = recent(history)
         asked_before = next(text for role, text in reversed(history) if role == "user")
         joined = f"{asked_before.strip()} {question.strip()}"
         if self._generator is None:
-            return joined
+            return (joined,)
         rewritten = self._write(standalone_prompt(question, history), _REWRITTEN)
         said = " ".join(text for _, text in history)
         repeats = _words(rewritten) == _words(asked_before)  # it was answered: something else is wanted now
-        return rewritten if _faithful(rewritten, question, said) and not repeats else joined
+        return (rewritten, joined) if _faithful(rewritten, question, said) and not repeats else (joined,)
 
     def in_the_documents_terms(self, question: str) -> str | None:
         """The same question as the document might put it; `None` where there is none, or it would be no other."""

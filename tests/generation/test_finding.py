@@ -328,3 +328,59 @@ def test_where_the_model_has_no_other_terms_the_first_verdict_stands():
     finder, searches, _ = doubting({DOUBTED: (2, 3)}, {2: 0.7}, rephrased="Why do they snooze?")
     assert told(finder.settle(finder.search(DOUBTED), 0.5, 3)) == [(DOUBTED, [(1, 2)])]
     assert set(searches.asked) == {DOUBTED}
+
+
+FOLLOW_UP, REWRITTEN = "When is that for them?", "When do cats sleep?"
+BEFORE = (("user", "Do cats sleep by day?"), ("assistant", "All day."))
+BEHIND = f"Do cats sleep by day? {FOLLOW_UP}"
+
+
+def following(rewritten, behind, found=None):
+    """A finder for FOLLOW_UP; at a glance the model tells these log-odds for its rewriting, and behind BEFORE."""
+    searches = Searches(found or {REWRITTEN: (2, 4), BEHIND: (4, 2)})
+
+    def scores(prompt):
+        question = next(text for text in reversed(prompt.messages[1].segments) if text.startswith("Question: "))
+        return np.array([behind if BEHIND in question else rewritten], dtype=np.float32)
+
+    says = ScriptedGenerator(REWRITTEN, likelihoods=lambda _: -2.0, scores=scores)
+    finder = Finder(searches, searches, says, lambda h: h.entry.answer)
+    prober = Prober(says, lambda h: h.entry.answer, Probes(READ_AS_IT_IS, READ_AS_IT_IS), PLAIN)
+    finder.gate = Gate(says, lambda h: h.entry.answer, prober=prober)
+    return finder, says
+
+
+@pytest.mark.parametrize(
+    ("rewritten", "behind", "meant"),
+    [
+        (2.0, 1.5, REWRITTEN),
+        (1.5, 2.0, BEHIND),
+        (1.5, 0.9, REWRITTEN),
+        (0.9, 2.0, REWRITTEN),  # not plain: what makes the other one likely may be the question before
+    ],
+)
+def test_of_two_ways_to_take_a_follow_up_that_are_plainly_answered_the_plainer_one_is_meant(rewritten, behind, meant):
+    finder, says = following(rewritten, behind)
+    searched = finder.search(FOLLOW_UP, BEFORE)
+    assert (searched.text, searched.parts) == (meant, ())
+    assert (len(says.measured), says.readings) == (2, 1)  # in one batch
+    finder.settle(searched, 0.5, 3)
+    assert len({(p.messages[1].content) for p in says.measured}) == len(says.measured)  # nothing is read twice
+
+
+def test_a_rewriting_that_is_an_entrys_own_question_is_meant():
+    found = {REWRITTEN: (2,), BEHIND: (4,)}
+    finder, says = following(0.0, 9.0, found)
+    finder._retriever.search = lambda text, k=10: (
+        (replace(hit(2, 0.5), entry=replace(hit(2, 0.5).entry, question=REWRITTEN)),) if text == REWRITTEN else ()
+    )
+    searched = finder.search(FOLLOW_UP, BEFORE)
+    assert (searched.text, searched.own is not None, says.readings) == (REWRITTEN, True, 0)
+
+
+def test_a_model_without_probes_takes_a_follow_up_as_it_rewrote_it():
+    searches = Searches({REWRITTEN: (2,), BEHIND: (4,)})
+    says = model({4: 0.9})
+    says._script = REWRITTEN
+    finder = Finder(searches, searches, says, lambda h: h.entry.answer)
+    assert finder.search(FOLLOW_UP, BEFORE).text == REWRITTEN

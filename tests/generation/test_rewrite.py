@@ -37,37 +37,42 @@ def test_stands_alone(question):
 def test_a_question_that_stands_alone_costs_nothing():
     model = ScriptedGenerator("never asked")
     assert Rewriter(model).stand_alone("How do transformers work in NLP today?", HISTORY) == (
-        "How do transformers work in NLP today?"
+        "How do transformers work in NLP today?",
     )
     assert model.prompts == []
 
 
-def test_a_follow_up_is_rewritten():
+def test_a_follow_up_is_rewritten_or_may_be_read_behind_the_question_before_it():
     model = ScriptedGenerator("How is mode collapse avoided in GANs?")
-    assert Rewriter(model).stand_alone("How is it avoided?", HISTORY) == "How is mode collapse avoided in GANs?"
+    assert Rewriter(model).stand_alone("How is it avoided?", HISTORY) == (
+        "How is mode collapse avoided in GANs?",
+        "What is mode collapse? How is it avoided?",
+    )
 
 
 def test_words_that_nobody_said_are_not_believed():
     model = ScriptedGenerator("Which football teams won yesterday evening?")
-    assert Rewriter(model).stand_alone("How is it avoided?", HISTORY) == "What is mode collapse? How is it avoided?"
+    assert Rewriter(model).stand_alone("How is it avoided?", HISTORY) == ("What is mode collapse? How is it avoided?",)
 
 
 def test_a_rewriting_that_asks_once_more_what_was_answered_is_not_believed():
     model = ScriptedGenerator("What is mode collapse")
-    assert Rewriter(model).stand_alone("and the other type?", HISTORY) == "What is mode collapse? and the other type?"
+    assert Rewriter(model).stand_alone("and the other type?", HISTORY) == (
+        "What is mode collapse? and the other type?",
+    )
 
 
 def test_without_a_model_the_last_question_is_put_before():
-    assert Rewriter(None).stand_alone("why?", HISTORY) == "What is mode collapse? why?"
+    assert Rewriter(None).stand_alone("why?", HISTORY) == ("What is mode collapse? why?",)
 
 
 def test_without_history_nothing_is_rewritten():
-    assert Rewriter(ScriptedGenerator("x")).stand_alone("why?", ()) == "why?"
+    assert Rewriter(ScriptedGenerator("x")).stand_alone("why?", ()) == ("why?",)
 
 
 def test_another_language_is_translated():
     model = ScriptedGenerator("What is generative AI?")
-    assert Rewriter(model).stand_alone("¿Qué es la IA generativa y para qué se usa?", ()) == "What is generative AI?"
+    assert Rewriter(model).stand_alone("¿Qué es la IA generativa y para qué se usa?", ()) == ("What is generative AI?",)
 
 
 QUESTIONS = tuple(f"What is thing {n}?" for n in range(1, 31))
