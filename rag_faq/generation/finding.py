@@ -1,4 +1,4 @@
-"""From a question to the sources of its answer: stand-alone question, search, verdict on the entries, choice."""
+"""From a question to the sources of its answer: search, verdict on the entries, choice."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from rag_faq.generation.generator import Generator
 from rag_faq.generation.judged import Judged
 from rag_faq.generation.probing import Glance, Seen
 from rag_faq.generation.rewrite import Rewriter
+from rag_faq.generation.searching import LOOK_AT, QuestionSearch
 from rag_faq.generation.select import adds_words, interleave, number_sources
-from rag_faq.generation.verbatim import own_question
-from rag_faq.records import History, Hit, Prompt, Source, Timings
+from rag_faq.records import History, Hit, Prompt, Source
 from rag_faq.retrieval import query
 from rag_faq.retrieval.second import Searcher, weighed
 
 log = logging.getLogger(__name__)
 
-_LOOK_AT = 10  # entries of a search that are looked at
 # With this probability an entry that does not lead is an answer beside the leading one: of the development set's
 # questions that name two things, nine of eleven such entries were right ones.
 _AS_WELL = 0.9
@@ -57,6 +56,7 @@ class Finder:
         self._retriever = retriever
         self._closer = closer
         self._rewriter = Rewriter(generator, questions)
+        self._search = QuestionSearch(retriever, self._rewriter)
         self._cut = cut
         self.gate = Gate(generator, cut)
 
@@ -66,38 +66,8 @@ class Finder:
         return self._rewriter.prompts_ahead
 
     def search(self, question: str, history: History = ()) -> Searched:
-        """The stand-alone question and its hits. The model is asked only where the question needs rewriting."""
-        start = time.perf_counter()
-        candidates = self._rewriter.stand_alone(question, history)
-        rewritten = time.perf_counter()
-        searches = [self._nearest(text) for text in candidates]
-        retrieved = time.perf_counter()
-        place, glance = self._meant(searches)
-        timings = Timings(
-            rewrite_s=rewritten - start + time.perf_counter() - retrieved, retrieve_s=retrieved - rewritten
-        )
-        text, hits = searches[place]
-        parts = query.parts(text)
-        if candidates[place] != question and len(parts) != len(query.parts(question)):
-            parts = (text,)  # what was put in front of it was asked and answered before
-        own = own_question(text, hits)
-        if own is not None and len(query.parts(own.entry.question)) < len(parts):
-            own = own_question(text, hits, nearly=False)  # of a question in parts it may be one part's
-        return Searched(text, hits, parts if own is None and len(parts) > 1 else (), own, timings, glance)
-
-    def _meant(self, searches: Sequence[tuple[str, tuple[Hit, ...]]]) -> tuple[int, Glance | None]:
-        """Which of the candidates for one question is meant, and the glance at it.
-
-        It is the first one, unless each of them is plainly answered, and another one the most plainly. Where the first
-        one is not, the other's likelihood tells nothing: it may be that of the question before, which was answered.
-        """
-        if len(searches) == 1 or own_question(*searches[0]) is not None:
-            return 0, None
-        glances = self._safely(lambda gate: gate.glances(searches))
-
-        plain = {place: glance.odds for place, glance in enumerate(glances) if glance is not None and glance.judged}
-        best = max(plain, key=plain.__getitem__) if 0 in plain else 0
-        return best, glances[best]
+        """The stand-alone question and its hits. The model is asked only where the question leans on the history."""
+        return self._search(question, history, self._glances)
 
     def candidates(self, searched: Searched, most: int) -> tuple[Source, ...]:
         """What can be shown at once, while the verdict is still open: the nearest entries."""
@@ -114,9 +84,9 @@ class Finder:
             return Begun()
         start = time.perf_counter()
         text = searched.parts[0] if searched.parts else searched.text
-        hits = self._retriever.search(text, _LOOK_AT) if searched.parts else searched.hits
+        hits = self._retriever.search(text, LOOK_AT) if searched.parts else searched.hits
         glance = None if searched.parts else searched.glance
-        glance = glance or self._safely(lambda gate: gate.glances([(text, hits)]))[0]
+        glance = glance or self._glances([(text, hits)])[0]
         share = None
         if glance is not None and glance.judged and not self._asked_again(searched.parts[1:], hits[0]):
             leading = glance.judged[0]
@@ -128,7 +98,7 @@ class Finder:
     def _asked_again(self, parts: Iterable[str], hit: Hit) -> bool:
         """Whether one of these parts, too, seems to be one for the hit's entry: one answer serves both, then."""
         return any(
-            found.entry.id == hit.entry.id for part in parts for found in self._retriever.search(part, _LOOK_AT)[:1]
+            found.entry.id == hit.entry.id for part in parts for found in self._retriever.search(part, LOOK_AT)[:1]
         )
 
     def begun_alone(self, searched: Searched, share: Share) -> Found:
@@ -173,8 +143,8 @@ class Finder:
         """At the first entry, unless `first` was, and at the next one where that may have to answer beside it."""
         asked = [(searched.text, (hit,)) for hit in self._besides(searched)]
         if first is None:
-            return self._safely(lambda gate: gate.glances([(searched.text, searched.hits), *asked]))
-        return [first, *self._safely(lambda gate: gate.glances(asked))]
+            return self._glances([(searched.text, searched.hits), *asked])
+        return [first, *self._glances(asked)]
 
     def _whole(self, text: str, hits: Sequence[Hit], ranking: tuple[Judged, ...], seen: Seen) -> list[_Asked]:
         """The question as one, from the entries that answer it.
@@ -217,7 +187,7 @@ class Finder:
         for part, text, (_, judged) in zip(searched.parts, texts, verdicts, strict=True):
             ranking = self.gate.enough(judged, strictness)
             if ranking and ranking[0].hit.entry.id in taken:
-                hits = self._closer.search(searched.text, _LOOK_AT)
+                hits = self._closer.search(searched.text, LOOK_AT)
                 ranking = self._surely(text, [hit for hit in hits if hit.entry.id not in taken][:1]) or ranking
             if not ranking:
                 left.append(part)
@@ -249,19 +219,14 @@ class Finder:
                 shares.append(Share(question, sources, max(item.probability for item in ranking)))
         return tuple(shares)
 
-    def _nearest(self, question: str) -> tuple[str, tuple[Hit, ...]]:
-        """The question that was really searched for, and its hits: of a long text, the sentence that finds most."""
-        searches = [(text, self._retriever.search(text, _LOOK_AT)) for text in query.candidates(question)]
-        return max(searches, key=lambda pair: pair[1][0].score if pair[1] else 0.0)
-
     def _judged(self, texts: Sequence[str], first: Glance | None = None) -> list[_Verdict]:
         """What is found for each text, and the verdict on it. The first glances are taken in one batch.
 
         `first` is the glance at the first text, if there was one already.
         """
-        asked = [(text, self._retriever.search(text, _LOOK_AT)) for text in texts]
+        asked = [(text, self._retriever.search(text, LOOK_AT)) for text in texts]
         known = [] if first is None else [first]
-        glances = [*known, *self._safely(lambda gate: gate.glances(asked[len(known) :]))]
+        glances = [*known, *self._glances(asked[len(known) :])]
         return [
             self._verdict(text, found, glance, Seen.at([glance]))
             for (text, found), glance in zip(asked, glances, strict=True)
@@ -271,7 +236,7 @@ class Finder:
         """On the quick search where its first entry, at the first glance, is plainly right; else on the closer one."""
         if glance is not None and glance.judged:
             return quick, glance.judged
-        found = quick if self._closer is self._retriever else self._closer.search(text, _LOOK_AT)
+        found = quick if self._closer is self._retriever else self._closer.search(text, LOOK_AT)
         return found, self._judge(text, found, seen)
 
     def _once_more(self, text: str, hits: Sequence[Hit], judged: tuple[Judged, ...], seen: Seen) -> _Verdict:
@@ -285,12 +250,16 @@ class Finder:
         rephrased = self._rewriter.in_the_documents_terms(text)
         if rephrased is None:
             return hits, judged
-        hits = weighed(hits, self._closer.search(rephrased, _LOOK_AT), _REPHRASED)[:_LOOK_AT]
+        hits = weighed(hits, self._closer.search(rephrased, LOOK_AT), _REPHRASED)[:LOOK_AT]
         return hits, self._judge(text, hits, seen)
 
     def _judge(self, text: str, hits: Sequence[Hit], seen: Seen) -> tuple[Judged, ...]:
         """The gate's verdict, for which nothing is read again that was seen."""
         return self._safely(lambda gate: gate.judge(text, hits, seen))
+
+    def _glances(self, asked: Sequence[tuple[str, Sequence[Hit]]]) -> list[Glance | None]:
+        """At the first hit of each question's quick search, in one batch."""
+        return self._safely(lambda gate: gate.glances(asked))
 
     def _safely(self, judge: Callable[[Gate], T]) -> T:
         """What the gate says; where the model breaks down, what the search alone says."""
@@ -316,6 +285,6 @@ def _sure(judged: Iterable[Judged]) -> tuple[Judged, ...]:
 
 def _reordered(hits: Sequence[Hit], rankings: Sequence[Sequence[Judged]]) -> tuple[Hit, ...]:
     """The hits, those that were judged at the head."""
-    judged = interleave([[item.hit for item in ranking] for ranking in rankings], _LOOK_AT)
+    judged = interleave([[item.hit for item in ranking] for ranking in rankings], LOOK_AT)
     seen = {hit.entry.id for hit in judged}
     return (*judged, *(hit for hit in hits if hit.entry.id not in seen))
