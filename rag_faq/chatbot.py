@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Steps
+from copy import copy
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 
@@ -81,13 +82,13 @@ class FaqChatbot:
         self._retriever = retriever
         self._verifier = verifier
         self._generator = generator
-        self._cut = cut or (lambda hit: hit.entry.answer)
+        cut = cut or (lambda hit: hit.entry.answer)
         self.closer = closer or retriever
         self._coverage = Coverage(verifier, self.options.strictness)
         questions = [entry.question for entry in retriever.index.entries]
-        self._finder = Finder(retriever, self.closer, generator, self._cut, questions)
+        self._finder = Finder(retriever, self.closer, generator, cut, questions)
         others = self._finder.prompts_ahead
-        self._preparation = Preparation(retriever.index, self.closer, verifier, generator, self._cut, others)
+        self._preparation = Preparation(retriever.index, self.closer, verifier, generator, cut, others)
         self._model = generator.info if generator is not None else ModelInfo(name="none", detail=model_note)
 
     @property
@@ -122,8 +123,9 @@ class FaqChatbot:
 
     def with_options(self, options: Options) -> FaqChatbot:
         """The same chatbot, sharing model and index, with other options."""
-        other = FaqChatbot(self._retriever, self._verifier, self._generator, options, closer=self.closer, cut=self._cut)
-        other._model = self._model
+        other = copy(self)
+        other.options = options
+        other._coverage = Coverage(self._verifier, options.strictness)
         return other
 
     def search(self, question: str, history: History = ()) -> tuple[Hit, ...]:
@@ -235,7 +237,7 @@ class FaqChatbot:
                 log.warning("beginning again once all is judged: %s", error)
                 begun = replace(begun, share=None)
         if draft.stopped and begun.share is not None:
-            return self._finder.begun_alone(searched, begun.share), draft
+            return Found.by_one(searched, begun.share), draft
         found = self._finder.settle(searched, self.options.strictness, self.options.max_sources, begun)
         found = self._coverage.covered(found)
         return found, replace(draft, timings=replace(draft.timings, gate_s=found.timings.gate_s))

@@ -63,7 +63,7 @@ class Finder:
     @property
     def prompts_ahead(self) -> tuple[Prompt, ...]:
         """Prompts whose beginnings some questions need, whatever they are about."""
-        return self._rewriter.prompts_ahead
+        return self._rewriter.prompts_ahead(in_the_documents_terms=self.gate.prober is not None)
 
     def search(self, question: str, history: History = ()) -> Searched:
         """The stand-alone question and its hits. The model is asked only where the question leans on the history."""
@@ -101,10 +101,6 @@ class Finder:
             found.entry.id == hit.entry.id for part in parts for found in self._retriever.search(part, LOOK_AT)[:1]
         )
 
-    def begun_alone(self, searched: Searched, share: Share) -> Found:
-        """What was found where nothing but what the answer began with was ever judged."""
-        return Found(searched.text, searched.hits, (share,), share.probability, (), searched.timings)
-
     def settle(self, searched: Searched, strictness: float, most: int, begun: Begun | None = None) -> Found:
         """The verdict: at most `most` sources, each with at least the probability `strictness`; none for a refusal.
 
@@ -113,7 +109,7 @@ class Finder:
         begun = begun or Begun()
         if searched.own is not None:  # nothing to be judged: the question is in the FAQ
             share = Share(searched.text, number_sources((searched.own,), self._cut), 1.0)
-            return Found(searched.text, searched.hits, (share,), 1.0, (), searched.timings, own=True)
+            return Found.by_one(searched, share, own=True)
         start = time.perf_counter()
         asked, open_parts = self._parts(searched, strictness, begun)
         rankings = [ranking for _, ranking in asked]
@@ -177,8 +173,11 @@ class Finder:
         that is being answered already.
         """
         asked: dict[tuple[str, bool], _Asked] = {}  # by the leading entry, and whether it answers a part once more
-        taken: set[str] = set()
         left: list[str] = []
+
+        def taken(hit: Hit) -> bool:
+            return (hit.entry.id, False) in asked
+
         texts = [
             " ".join(searched.parts[: place + 1]) if query.refers_back(part) else part
             for place, part in enumerate(searched.parts)
@@ -186,17 +185,16 @@ class Finder:
         verdicts = self._judged(texts, begun.glance if texts else None)
         for part, text, (_, judged) in zip(searched.parts, texts, verdicts, strict=True):
             ranking = self.gate.enough(judged, strictness)
-            if ranking and ranking[0].hit.entry.id in taken:
+            if ranking and taken(ranking[0].hit):
                 hits = self._closer.search(searched.text, LOOK_AT)
-                ranking = self._surely(text, [hit for hit in hits if hit.entry.id not in taken][:1]) or ranking
+                ranking = self._surely(text, [hit for hit in hits if not taken(hit)][:1]) or ranking
             if not ranking:
                 left.append(part)
                 continue
-            leading = ranking[0].hit.entry.id
-            key = (leading, leading in taken and leading == begun.entry_id)
+            leading = ranking[0].hit
+            key = (leading.entry.id, leading.entry.id == begun.entry_id and taken(leading))
             earlier = asked.get(key)
             asked[key] = (f"{earlier[0]} {part}", earlier[1]) if earlier else (text, ranking)
-            taken.add(leading)
         if left:  # what is half about something else has to be the surer
             asked = {
                 key: of_part for key, of_part in asked.items() if of_part[1][0].probability >= max(_AS_WELL, strictness)
@@ -205,7 +203,7 @@ class Finder:
 
     def _surely(self, text: str, hits: Sequence[Hit], seen: Seen | None = None) -> tuple[Judged, ...]:
         """Those of the hits that next to surely answer `text`."""
-        return _sure(self._judge(text, hits, seen or Seen()))
+        return _sure(self._judge(text, hits, seen))
 
     def _shares(self, asked: Sequence[_Asked], most: int) -> tuple[Share, ...]:
         """Each question with its sources, `most` in all, numbered through. What is left without a source goes."""
@@ -253,7 +251,7 @@ class Finder:
         hits = weighed(hits, self._closer.search(rephrased, LOOK_AT), _REPHRASED)[:LOOK_AT]
         return hits, self._judge(text, hits, seen)
 
-    def _judge(self, text: str, hits: Sequence[Hit], seen: Seen) -> tuple[Judged, ...]:
+    def _judge(self, text: str, hits: Sequence[Hit], seen: Seen | None) -> tuple[Judged, ...]:
         """The gate's verdict, for which nothing is read again that was seen."""
         return self._safely(lambda gate: gate.judge(text, hits, seen))
 

@@ -56,6 +56,11 @@ class Found:
     timings: Timings
     own: bool = False  # the question is an entry's own
 
+    @classmethod
+    def by_one(cls, searched: Searched, share: Share, *, own: bool = False) -> Found:
+        """Where nothing was judged but what this one share is answered from, if at all."""
+        return cls(searched.text, searched.hits, (share,), share.probability, (), searched.timings, own)
+
     @property
     def sources(self) -> tuple[Source, ...]:
         """Those of all shares, each once, in the order of their numbers."""

@@ -76,10 +76,10 @@ class Rewriter:
         self._generator = generator
         self._like = tuple(questions[:: max(1, len(questions) // _SHOWN)][:_SHOWN])
 
-    @property
-    def prompts_ahead(self) -> tuple[Prompt, ...]:
+    def prompts_ahead(self, *, in_the_documents_terms: bool) -> tuple[Prompt, ...]:
         """Prompts with the beginnings of those that are used here, but for the one that other languages need."""
-        return (standalone_prompt("", ()), *([rephrase_prompt("", self._like)] if self._like else []))
+        rephrased = [rephrase_prompt("", self._like)] if in_the_documents_terms and self._like else []
+        return (standalone_prompt("", ()), *rephrased)
 
     def stand_alone(self, question: str, history: History) -> tuple[str, ...]:
         """What the search should look for: `question` itself when it stands alone in English.

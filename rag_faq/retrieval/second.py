@@ -6,7 +6,7 @@ better, and finds what is asked in words far from the document's; it has the tim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Protocol
@@ -27,11 +27,13 @@ class Searcher(Protocol):
         ...
 
 
-def weighed(first: Sequence[Hit], second: Sequence[Hit], share: float) -> tuple[Hit, ...]:
+def weighed(
+    first: Sequence[Hit], second: Sequence[Hit], share: float, place: Callable[[Hit], int] = lambda _: 0
+) -> tuple[Hit, ...]:
     """The entries of two searches with their joint scores, best first; `share`: how much the second counts, 0 to 1.
 
     A hit is that of the first search, where it has one. An entry that only one of them found counts as the last of the
-    other's. Where the second found nothing, the first stands as it is.
+    other's. Where the second found nothing, the first stands as it is. Ties are in the order of their `place`.
     """
     if not first or not second:
         return tuple(first)
@@ -41,7 +43,7 @@ def weighed(first: Sequence[Hit], second: Sequence[Hit], share: float) -> tuple[
     for hit in {hit.entry.id: hit for hits in (second, first) for hit in hits}.values():
         one, other = (of.get(hit.entry.id, least) for of, least in zip(scores, last, strict=True))
         joined.append(replace(hit, score=(1 - share) * one + share * other))
-    joined.sort(key=lambda hit: -hit.score)
+    joined.sort(key=lambda hit: (-hit.score, place(hit)))
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(joined, start=1))
 
 
@@ -68,9 +70,8 @@ class SecondLook:
         They are those of `weighed`, out of a pool that each of them gives.
         """
         pool = max(k, _POOL)
-        hits = weighed(self._first.search(question, pool), self._search_again(question, pool), self._share)
-        placed = sorted(hits, key=lambda hit: (-hit.score, self._place[hit.entry.id]))
-        return tuple(replace(hit, rank=rank) for rank, hit in enumerate(placed[:k], start=1))
+        found = self._first.search(question, pool), self._search_again(question, pool)
+        return weighed(*found, self._share, lambda hit: self._place[hit.entry.id])[:k]
 
     def _search_again(self, question: str, k: int) -> tuple[Hit, ...]:
         if self._threads is None:

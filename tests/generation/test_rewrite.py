@@ -120,5 +120,7 @@ def test_what_can_be_prepared_begins_like_what_is_asked():
     rewriter = Rewriter(model, QUESTIONS)
     rewriter.stand_alone("and that?", HISTORY)
     rewriter.in_the_documents_terms("q")
-    assert [prompt.messages[0] for prompt in rewriter.prompts_ahead] == [p.messages[0] for p in model.prompts]
-    assert len(Rewriter(model).prompts_ahead) == 1
+    ahead = rewriter.prompts_ahead(in_the_documents_terms=True)
+    assert [prompt.messages[0] for prompt in ahead] == [p.messages[0] for p in model.prompts]
+    assert rewriter.prompts_ahead(in_the_documents_terms=False) == ahead[:1]
+    assert len(Rewriter(model).prompts_ahead(in_the_documents_terms=True)) == 1
