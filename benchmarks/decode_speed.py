@@ -17,7 +17,7 @@ from rag_faq.corpus.reader import read_corpus
 from rag_faq.generation.engine import LlamaEngine
 from rag_faq.generation.generator import Sampling
 from rag_faq.generation.hardware import usable_cores
-from rag_faq.generation.llama import Layout
+from rag_faq.generation.loading import Layout
 from rag_faq.generation.prompt import answer_prompt
 from rag_faq.generation.raw import RawModel, raw_model
 from rag_faq.models.cache import models_folder

@@ -31,7 +31,8 @@ from rag_faq.errors import InputFileError
 from rag_faq.evaluation.questions import Question, load_questions
 from rag_faq.generation.finding import Finder
 from rag_faq.generation.hardware import usable_cores
-from rag_faq.generation.llama import Layout, LlamaModel
+from rag_faq.generation.llama import LlamaModel
+from rag_faq.generation.loading import Layout
 from rag_faq.generation.orders import without_orders
 from rag_faq.generation.prompt import answer_prompt, gate_prompt, prefix_prompt
 from rag_faq.generation.states import MemoryStates, StateStore

@@ -19,7 +19,8 @@ from rag_faq.generation.generator import GenerationStats, Reading, Sampling
 from rag_faq.generation.gguf import GgufFile, read_gguf
 from rag_faq.generation.hardware import Gpu, available_addresses, available_memory, gpus, usable_cores
 from rag_faq.generation.job import Job
-from rag_faq.generation.llama import Layout, LlamaModel, build_name
+from rag_faq.generation.llama import LlamaModel
+from rag_faq.generation.loading import Layout, build_name
 from rag_faq.generation.states import DiskStates, MemoryStates, StateStore
 from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt
 from rag_faq.generation.worker import Worker

@@ -89,7 +89,7 @@ def available_addresses(root: Path = Path("/")) -> int | None:
 
 def gpus() -> tuple[Gpu, ...]:
     """The GPUs that this build of llama.cpp sees; none where it was built without support for them."""
-    from rag_faq.generation.llama import library
+    from rag_faq.generation.loading import library
 
     api = library().api
     if not api.llama_supports_gpu_offload():

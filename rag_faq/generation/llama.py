@@ -8,13 +8,9 @@ everything else belongs to one thread.
 from __future__ import annotations
 
 import ctypes
-import importlib
-import logging
 import threading
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,10 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_faq.errors import EngineError
+from rag_faq.generation.loading import (
+    Layout,
+    Room,
+    context_params,
+    does_not_load,
+    library,
+    model_params,
+)
 from rag_faq.generation.sampler import Sampler
 from rag_faq.generation.template import ALIGNMENT
-
-log = logging.getLogger(__name__)
 
 State: TypeAlias = NDArray[np.uint8]  # (bytes,): what llama.cpp wrote of a run of tokens
 
@@ -43,18 +45,6 @@ BESIDE = range(1, 8)
 _SCRATCH = 8  # through which states pass, and for rows that only fill up a batch
 _FILLING, _HOLES = 9, 10  # cells that only keep others in their places
 
-_ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a model is loaded."""
-
-    context_tokens: int
-    threads: int
-    gpu_layers: int = 0  # -1: all
-    repack: bool = True  # weights arranged anew for this processor, where llama.cpp has kernels for that
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -64,50 +54,6 @@ class Row:
     position: int
     scored: bool = False
     sequence: int = TEXT
-
-
-class _Messages:
-    """llama.cpp's messages: all go to `logging` as debug messages; the last complaints are kept for error texts."""
-
-    def __init__(self, api: Any) -> None:
-        self.complaints: deque[str] = deque(maxlen=4)
-        self.callback = api.llama_log_callback(self._take)  # must live as long as the library
-
-    def _take(self, level: int, text: bytes | None, _: int | None) -> None:
-        line = (text or b"").decode("utf-8", errors="replace").strip()
-        if not line.strip("."):
-            return
-        if level == _ERROR:
-            self.complaints.append(line)
-        log.debug("%s", line)
-
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """The loaded shared library: its functions, and what it said."""
-
-    api: Any
-    messages: _Messages
-
-
-@cache
-def library() -> Library:
-    """Load llama.cpp, once in a process: its log and its backends are the process's own."""
-    api = importlib.import_module("llama_cpp.llama_cpp")
-    messages = _Messages(api)
-    api.llama_log_set(messages.callback, ctypes.c_void_p(0))
-    api.llama_backend_init()
-    return Library(api, messages)
-
-
-def build_name() -> str:
-    """Names the build of llama.cpp and what of the processor it uses: states are of no use to another one."""
-    from importlib.metadata import version
-
-    api = library().api
-    return " ".join(
-        [version("llama_cpp_python"), api.llama_version().decode(), api.llama_print_system_info().decode().strip()]
-    )
 
 
 class LlamaModel:
@@ -122,7 +68,7 @@ class LlamaModel:
         lib.messages.complaints.clear()
         self._model = api.llama_model_load_from_file(str(path).encode(), model_params(api, layout))
         if not self._model:
-            raise _does_not_load(path, lib.messages)
+            raise does_not_load(path, lib.messages)
         if not api.llama_model_has_decoder(self._model) or api.llama_model_is_diffusion(self._model):
             self.free()
             raise EngineError(f"{path} is no model that writes text", expected="a chat model in GGUF format")
@@ -134,7 +80,7 @@ class LlamaModel:
             self._context = self.new_context(self.context_tokens, batch=PIECE + LEAST)
         except EngineError as error:
             self.free()
-            raise _does_not_load(path, lib.messages) from error
+            raise does_not_load(path, lib.messages) from error
         self._memory = api.llama_get_memory(self._context)
         self._batch = api.llama_batch_init(PIECE + LEAST, 0, 1)
         self._last = 0  # the last scored row of the last batch
@@ -299,7 +245,8 @@ class LlamaModel:
 
         Without `streams` its cells are one pool for all sequences; else each of so many sequences has its share.
         """
-        params = context_params(self.api, self._layout, cells, batch=batch, streams=streams)
+        sequences, scored = (streams, streams) if streams else (_HOLES + 1, SCORED + LEAST)
+        params = context_params(self.api, self._layout, Room(cells, batch, sequences, scored, shared=not streams))
         context: int | None = self.api.llama_init_from_model(self._model, params)
         if not context:
             raise EngineError(f"There is no room for a context of {cells} tokens")
@@ -330,43 +277,3 @@ def sequence_state(api: Any, context: int | None, sequence: int) -> State:
     if wrote != size:
         raise EngineError(f"llama.cpp gave {wrote} of {size} bytes of its state")
     return state
-
-
-def model_params(api: Any, layout: Layout) -> Any:
-    """llama.cpp's parameters for loading a model in this way."""
-    params = api.llama_model_default_params()
-    params.n_gpu_layers = layout.gpu_layers
-    # Weights that are arranged anew are a copy: a mapped file would stay in memory beside them.
-    params.load_mode = api.LLAMA_LOAD_MODE_NONE if layout.repack else api.LLAMA_LOAD_MODE_MMAP
-    params.use_extra_bufts = layout.repack
-    return params
-
-
-def context_params(api: Any, layout: Layout, cells: int, *, batch: int, streams: int) -> Any:
-    """llama.cpp's parameters for a context with these `cells` (see `LlamaModel.new_context` for `streams`).
-
-    They are chosen so that a restored state gives bit for bit what a cold run gives: no flash attention, f16, and no
-    cells that are shared with another text at the same time.
-    """
-    params = api.llama_context_default_params()
-    params.n_ctx = cells
-    params.n_batch = params.n_ubatch = batch
-    params.n_seq_max = streams or _HOLES + 1
-    params.n_outputs_max = streams or SCORED + LEAST  # tokens of one batch that can be scored
-    params.kv_unified = not streams
-    params.n_threads = params.n_threads_batch = layout.threads
-    params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    params.type_k = params.type_v = api.GGML_TYPE_F16
-    params.swa_full = True  # a sliding window would drop cells that a kept state needs
-    params.offload_kqv = params.op_offload = layout.gpu_layers != 0
-    params.no_perf = True
-    return params
-
-
-def _does_not_load(path: Path, messages: _Messages) -> EngineError:
-    said = "; ".join(messages.complaints) or "llama.cpp gave no reason"
-    return EngineError(
-        f"{path.name} does not load: {said}",
-        expected="a whole GGUF file of an architecture that llama.cpp knows, and memory for it",
-        mend="`rag-faq models verify` tells whether the file is whole; the setting llm names another model",
-    )

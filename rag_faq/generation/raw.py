@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rag_faq.errors import EngineError
-from rag_faq.generation.llama import Layout, context_params, library, model_params
+from rag_faq.generation.loading import Layout, Room, context_params, library, model_params
 
 _BATCH = 512  # the most tokens that are read at once
 _TEXT = b"A question of the FAQ, its answer, and what is asked about both of them by somebody who reads it. "
@@ -31,7 +31,7 @@ class RawModel:
         if not self._model:
             raise EngineError(f"{path.name} does not load", mend="rag-faq models verify")
         cells = min(layout.context_tokens, api.llama_model_n_ctx_train(self._model))
-        params = context_params(api, layout, cells, batch=_BATCH, streams=1)
+        params = context_params(api, layout, Room(cells, _BATCH, sequences=1, scored=1, shared=False))
         self._context = api.llama_init_from_model(self._model, params)
         if not self._context:
             self.free()

@@ -14,7 +14,8 @@ from benchmarks import equal_answers
 from benchmarks.cold_and_kept import Compared, Held, first_difference
 from benchmarks.equal_answers import answers_differ, differences, figures, measure
 from rag_faq.evaluation.questions import Question
-from rag_faq.generation.llama import Layout, LlamaModel, State
+from rag_faq.generation.llama import LlamaModel, State
+from rag_faq.generation.loading import Layout
 from rag_faq.generation.states import MemoryStates, StateStore
 from rag_faq.models.cache import models_folder
 from rag_faq.models.resolve import resolve

@@ -16,7 +16,8 @@ import pytest
 from rag_faq.errors import EngineError, QuestionError
 from rag_faq.generation.engine import LlamaEngine
 from rag_faq.generation.generator import Sampling
-from rag_faq.generation.llama import Layout, LlamaModel
+from rag_faq.generation.llama import LlamaModel
+from rag_faq.generation.loading import Layout
 from rag_faq.records import Message, Prompt
 
 pytestmark = pytest.mark.weights

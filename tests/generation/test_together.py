@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rag_faq.generation.generator import Reading
-from rag_faq.generation.llama import BESIDE, TEXT, Layout, LlamaModel
+from rag_faq.generation.llama import BESIDE, TEXT, LlamaModel
+from rag_faq.generation.loading import Layout
 from rag_faq.generation.reading import Interrupted, Reader
 from rag_faq.generation.states import MemoryStates, StateStore
 from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from rag_faq.errors import EngineError
 from rag_faq.generation.generator import Sampling
 from rag_faq.generation.job import End, Job
-from rag_faq.generation.llama import LEAST, PIECE, Layout, LlamaModel
+from rag_faq.generation.llama import LEAST, PIECE, LlamaModel
+from rag_faq.generation.loading import Layout
 from rag_faq.generation.reading import pieces
 from rag_faq.generation.states import DiskStates, MemoryStates, StateStore, state_keys
 from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt

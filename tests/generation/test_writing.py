@@ -13,7 +13,8 @@ import pytest
 from rag_faq.errors import EngineError
 from rag_faq.generation.generator import Sampling
 from rag_faq.generation.job import End, Job
-from rag_faq.generation.llama import Layout, LlamaModel
+from rag_faq.generation.llama import LlamaModel
+from rag_faq.generation.loading import Layout
 from rag_faq.generation.reading import Reader
 from rag_faq.generation.streams import ABREAST, Streams
 from rag_faq.generation.template import ChatTemplate, TokenisedPrompt, tokenise_prompt
