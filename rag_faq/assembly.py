@@ -126,6 +126,8 @@ def build(
     entries are unchanged. `ahead` may give an embedder that has its vectors from elsewhere. Gives the first's manifest.
     """
     corpus = read_corpus(settings.corpus)
+    for warning in corpus.warnings:
+        log.warning("%s", warning)
     extra = _written_before(settings, corpus) if extra is None else extra
     manifest = _build(settings, corpus, ahead(load_embedder(settings)), settings.index, extra, progress)
     if (second := load_second_embedder(settings)) is not None:
@@ -157,7 +159,7 @@ def _build(
     extra: Sequence[Chunk],
     progress: Progress | None = None,
 ) -> Manifest:
-    chunks = chunk_entries(corpus.entries, embedder.count_tokens, embedder.max_tokens)
+    chunks = chunk_entries(corpus.entries, embedder.count_tokens, embedder.max_tokens, corpus.wordings)
     return build_index(
         folder,
         corpus.entries,

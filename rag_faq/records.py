@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-ChunkKind: TypeAlias = Literal["question", "entry", "paragraph", "bullet", "written"]
+ChunkKind: TypeAlias = Literal["question", "entry", "paragraph", "bullet", "wording", "written"]
 Outcome: TypeAlias = Literal["grounded", "verbatim", "refused"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from rag_faq.corpus.blocks import Block, answer_blocks
+from rag_faq.corpus.wordings import Wording
 from rag_faq.records import Chunk, ChunkKind, FaqEntry
 
 # Where a text that is too long is cut, the best place first. Never inside a word.
@@ -18,16 +20,23 @@ _LEAD_WORDS: Final = 4
 
 
 def chunk_entries(
-    entries: Sequence[FaqEntry], count_tokens: Callable[[str], int], max_tokens: int
+    entries: Sequence[FaqEntry],
+    count_tokens: Callable[[str], int],
+    max_tokens: int,
+    wordings: Sequence[Wording] = (),
 ) -> tuple[Chunk, ...]:
-    """The chunks of all entries: the question, the entry whole, and each paragraph and list item under the question.
+    """The chunks of all entries.
 
+    They are the question, the entry whole, each paragraph and list item under the question, and its other `wordings`.
     `count_tokens` counts as the embedder does, special tokens included. No chunk takes more than `max_tokens` unless a
     single word does; a text that would is cut into several, each under the question. Within an entry no text occurs
-    twice. Ids are `<entry id>/<kind>/<i>` and depend on the entry alone.
+    twice. Ids are `<entry id>/<kind>/<i>` and depend on the entry and its wordings alone.
     """
     measure = _Measure(count_tokens, max_tokens)
-    return tuple(chunk for entry in entries for chunk in _chunks(entry, measure))
+    asked: defaultdict[str, list[str]] = defaultdict(list)
+    for wording in wordings:
+        asked[wording.entry_id].append(wording.text)
+    return tuple(chunk for entry in entries for chunk in _chunks(entry, asked[entry.id], measure))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +90,10 @@ class _Measure:
         return " ".join(words) + "\n" if words else ""
 
 
-def _chunks(entry: FaqEntry, measure: _Measure) -> Iterator[Chunk]:
+def _chunks(entry: FaqEntry, wordings: Sequence[str], measure: _Measure) -> Iterator[Chunk]:
     numbers: Counter[ChunkKind] = Counter()
     seen: set[str] = set()
-    for kind, text in _texts(entry, measure):
+    for kind, text in chain(_texts(entry, measure), _pieces("wording", wordings, measure)):
         if text not in seen:
             seen.add(text)
             yield Chunk(f"{entry.id}/{kind}/{numbers[kind]}", entry.id, text, kind)
@@ -92,8 +101,7 @@ def _chunks(entry: FaqEntry, measure: _Measure) -> Iterator[Chunk]:
 
 
 def _texts(entry: FaqEntry, measure: _Measure) -> Iterator[tuple[ChunkKind, str]]:
-    for piece in measure.split(entry.question):
-        yield "question", piece
+    yield from _pieces("question", [entry.question], measure)
     context = f"{entry.question}\n"
     if not measure.fits(f"{context}{entry.answer}"):
         context = measure.context(entry.question)
@@ -102,6 +110,12 @@ def _texts(entry: FaqEntry, measure: _Measure) -> Iterator[tuple[ChunkKind, str]
     for kind, text in _passages(answer_blocks(entry.answer)):
         for piece in measure.split(text, context):
             yield kind, f"{context}{piece}"
+
+
+def _pieces(kind: ChunkKind, texts: Sequence[str], measure: _Measure) -> Iterator[tuple[ChunkKind, str]]:
+    for text in texts:
+        for piece in measure.split(text):
+            yield kind, piece
 
 
 def _passages(blocks: Sequence[Block]) -> Iterator[tuple[ChunkKind, str]]:

@@ -15,6 +15,7 @@ from rag_faq.corpus.document import Document, Line, mark_fences, plain_lines
 from rag_faq.corpus.faq import split_document
 from rag_faq.corpus.html_reader import HtmlReader
 from rag_faq.corpus.repair import repair
+from rag_faq.corpus.wordings import SUFFIX, Wording, is_wordings_file, parse_wordings, wordings_file
 from rag_faq.errors import CorpusError
 from rag_faq.records import FaqEntry
 
@@ -69,12 +70,14 @@ class Corpus:
     documents: tuple[Document, ...]  # repaired
     entries: tuple[FaqEntry, ...]
     repairs: Mapping[str, int]  # how often each repair rule was needed, over all documents
-    warnings: tuple[str, ...] = ()  # entries without an answer, gaps in the numbering, files that were left out
+    warnings: tuple[str, ...] = ()  # entries without an answer, gaps in the numbering, what was left out
+    wordings: tuple[Wording, ...] = ()  # other ways to ask, from the files beside the documents
+    wordings_files: tuple[Document, ...] = ()
 
     @property
     def files(self) -> Mapping[str, str]:
         """The sha256 of each file, by name."""
-        return {document.name: document.sha256 for document in self.documents}
+        return {document.name: document.sha256 for document in (*self.documents, *self.wordings_files)}
 
 
 def read_document(path: Path, readers: Sequence[Reader] = READERS) -> Document:
@@ -117,6 +120,8 @@ def read_corpus(path: Path, readers: Sequence[Reader] = READERS) -> Corpus:
     documents: list[Document] = []
     entries: list[FaqEntry] = []
     repairs: Counter[str] = Counter()
+    wordings: list[Wording] = []
+    wordings_files: list[Document] = []
     for each in paths:
         document, counts = repair(read_document(each, readers))
         split = split_document(document)
@@ -129,16 +134,37 @@ def read_corpus(path: Path, readers: Sequence[Reader] = READERS) -> Corpus:
         entries.extend(split.entries)
         repairs.update(counts)
         warnings.extend(split.warnings)
-    return Corpus(tuple(documents), tuple(entries), dict(repairs), tuple(warnings))
+        if (beside := wordings_file(each)).is_file():
+            file = read_document(beside)
+            asked = parse_wordings(file, document, split.entries)
+            wordings.extend(asked.found)
+            wordings_files.append(file)
+            warnings.extend(asked.warnings)
+    return Corpus(
+        tuple(documents),
+        tuple(entries),
+        dict(repairs),
+        tuple(warnings),
+        tuple(wordings),
+        tuple(wordings_files),
+    )
 
 
 def _documents(path: Path, readers: Sequence[Reader]) -> tuple[list[Path], list[str]]:
     """The files to read, and warnings for those that are left out."""
     if not path.is_dir():
+        if is_wordings_file(path):
+            raise CorpusError(
+                f"{path} holds other wordings for the questions of a document, and no answers",
+                expected="the document itself; its wordings are found beside it",
+                mend=f"name the document, for example {path.with_name(path.name[: -len(SUFFIX)] + '.md')}",
+            )
         return [path], []
     suffixes = {suffix for reader in readers for suffix in reader.suffixes}
     visible = sorted((each for each in path.iterdir() if not each.name.startswith(".")), key=lambda each: each.name)
-    chosen = [each for each in visible if each.is_file() and each.suffix.lower() in suffixes]
+    readable = [each for each in visible if each.is_file() and each.suffix.lower() in suffixes]
+    beside = [each for each in readable if is_wordings_file(each)]
+    chosen = [each for each in readable if each not in beside]
     if not chosen:
         raise CorpusError(
             f"The folder {path} has no document in it",
@@ -154,8 +180,10 @@ def _documents(path: Path, readers: Sequence[Reader]) -> tuple[list[Path], list[
                 mend=f"mv {shlex.quote(str(each))} {shlex.quote(str(each.with_stem(each.stem + '-2')))}",
             )
         stems[each.stem.casefold()] = each
-    left_out = [each for each in visible if each not in chosen]
-    return chosen, [f"{each.name}: left out, {'a folder' if each.is_dir() else 'no known format'}" for each in left_out]
+    owned = {wordings_file(each) for each in chosen}
+    left_out = {each: "a folder" if each.is_dir() else "no known format" for each in visible if each not in readable}
+    left_out |= {each: "no document beside it has this name" for each in beside if each not in owned}
+    return chosen, [f"{each.name}: left out, {why}" for each, why in sorted(left_out.items())]
 
 
 def _decode(path: Path, raw: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What was found, to take elsewhere: tables as CSV, draft entries as Markdown, everything as JSON."""
+"""What was found, to take elsewhere: tables as CSV, drafts as Markdown, everything as JSON."""
 
 from __future__ import annotations
 
@@ -95,6 +95,26 @@ def drafts(gaps: Gaps, entries: Sequence[FaqEntry]) -> str:
             f"## {number}. {_heading(gap.cluster.name)}\n\n"
             f"<!-- Asked {gap.cluster.times} times, in these words:\n{asked}\n{near}Write the answer below. -->\n"
         )
+    return "\n".join(parts)
+
+
+def wording_drafts(gaps: Gaps) -> str:
+    """What was asked and not answered, as other wordings of the questions that come nearest, in the document's order.
+
+    Whether the FAQ answers it after all is for its owner to say: what it does not answer is to be deleted.
+    """
+    asked: dict[str, tuple[FaqEntry, list[Question]]] = {}
+    for gap in gaps.gaps:
+        if gap.nearest is not None:
+            asked.setdefault(gap.nearest.id, (gap.nearest, []))[1].extend(gap.cluster.questions)
+    parts = [
+        "<!-- Asked and not answered, below the question that comes nearest. Delete what that entry does not answer,\n"
+        "put the rest into the file beside your FAQ that has wordings (as faq.wordings.md is beside faq.md); then:\n"
+        "rag-faq index build -->\n"
+    ]
+    for nearest, questions in sorted(asked.values(), key=lambda group: (group[0].source, group[0].number)):
+        listed = "".join(f"- {_in_comment(question.text)}\n" for question in questions)
+        parts.append(f"## {nearest.question}\n\n{listed}")
     return "\n".join(parts)
 
 

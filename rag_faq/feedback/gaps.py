@@ -11,11 +11,12 @@ from typing import Final
 
 import numpy as np
 
+from rag_faq.corpus.wordings import same_words
 from rag_faq.feedback.asked import Asked, UsedEntry
 from rag_faq.feedback.clusters import MOST_CLUSTERED, Cluster, Question, clusters, counted, same
 from rag_faq.feedback.store import FeedbackStore
 from rag_faq.generation.verbatim import own_question
-from rag_faq.records import FaqEntry
+from rag_faq.records import FaqEntry, Hit
 from rag_faq.retrieval.embedder import Vectors
 from rag_faq.retrieval.retriever import Retriever
 from rag_faq.retrieval.store import FaqIndex
@@ -177,17 +178,21 @@ def _totals(asked: Sequence[Asked]) -> Totals:
 
 
 def _gaps(refused: Sequence[Question], retriever: Retriever) -> tuple[Gap, ...]:
-    """The subjects of what was refused, but for those of which an entry has been written since."""
+    """The subjects of what was refused, but for those of which an entry, or a wording of one, was written since."""
     if not refused:
         return ()
     vectors = retriever.embedder.encode([question.text for question in refused])
     found = []
     for cluster in clusters(refused, vectors):
         hits = retriever.search(cluster.name)
-        if own_question(cluster.name, hits) is None:
+        if own_question(cluster.name, hits) is None and not _is_wording(cluster.name, hits):
             nearest = max(hits, key=lambda hit: hit.cosine, default=None)
             found.append(Gap(cluster, nearest.entry if nearest else None, nearest.cosine if nearest else 0.0))
     return tuple(found)
+
+
+def _is_wording(question: str, hits: Sequence[Hit]) -> bool:
+    return any(hit.chunk.kind == "wording" and same_words(hit.chunk.text, question) for hit in hits)
 
 
 def _uses(entries: Sequence[FaqEntry], asked: Sequence[Asked]) -> tuple[EntryUse, ...]:

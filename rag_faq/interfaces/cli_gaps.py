@@ -28,6 +28,10 @@ def gaps(
     drafts: Annotated[
         Path | None, typer.Option("--drafts", metavar="FILE", help="Write draft entries for the gaps as Markdown.")
     ] = None,
+    wordings: Annotated[
+        Path | None,
+        typer.Option("--wordings", metavar="FILE", help="Write them as other wordings of the nearest questions."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Tell what the FAQ lacks, from the questions and thumbs that were kept."""
@@ -44,9 +48,11 @@ def gaps(
         _write(csv, export.csv_text(one), "utf-8-sig")  # the mark by which spreadsheets know UTF-8
     if drafts is not None:
         _write(drafts, export.drafts(found, [use.entry for use in found.entries]), "utf-8")
+    if wordings is not None:
+        _write(wordings, export.wording_drafts(found), "utf-8")
     if as_json:
         typer.echo(json.dumps(export.gaps_json(found), ensure_ascii=False, indent=2))
-    elif csv is None and drafts is None:
+    elif csv is None and drafts is None and wordings is None:
         typer.echo("\n".join(report(found)))
 
 

@@ -109,7 +109,8 @@ def _ahead(settings: Settings, gpu: ZeroGpu, embedder: Embedder) -> Embedder:
     from rag_faq.models.cache import models_folder
     from rag_faq.models.resolve import resolve
 
-    chunks = chunk_entries(read_corpus(settings.corpus).entries, embedder.count_tokens, embedder.max_tokens)
+    corpus = read_corpus(settings.corpus)
+    chunks = chunk_entries(corpus.entries, embedder.count_tokens, embedder.max_tokens, corpus.wordings)
     folder = resolve(embedder.name, "embedder", models_folder(settings.models)).path
     return gpu.embed_ahead(embedder, folder, [chunk.text for chunk in chunks])
 

@@ -14,7 +14,7 @@ from small_faq import pet_retriever
 from rag_faq.corpus.reader import read_corpus
 from rag_faq.errors import CorpusError
 from rag_faq.feedback.clusters import Cluster, Question
-from rag_faq.feedback.export import Table, csv_text, drafts, gaps_json, safe_cell, tables
+from rag_faq.feedback.export import Table, csv_text, drafts, gaps_json, safe_cell, tables, wording_drafts
 from rag_faq.feedback.gaps import Gap, Gaps, Totals, find_gaps
 from rag_faq.feedback.store import FeedbackStore
 
@@ -112,6 +112,27 @@ def test_whatever_was_asked_the_filled_drafts_are_the_entries(tmp_path_factory, 
     assert [e.number for e in entries] == list(range(1, len(groups) + 2))
     assert {e.answer for e in entries[1:]} == {"Twelve hours a day."}
     assert all(e.question.endswith("?") and e.question.startswith("How") for e in entries[1:])
+
+
+# -- wordings
+
+
+def test_what_was_asked_is_put_below_the_nearest_question():
+    text = wording_drafts(gaps_of(("How much is it", "price?"), ("Is it safe?",)))
+    assert text.split("\n\n", 1)[1] == "## What do cats eat?\n\n- How much is it\n- price?\n- Is it safe?\n"
+
+
+@given(st.lists(HOSTILE, min_size=1, max_size=4))
+def test_whatever_was_asked_the_drafts_are_wordings_of_the_nearest_question(tmp_path_factory, asked):
+    path = tmp_path_factory.mktemp("wordings") / "faq.md"
+    path.write_text("## 1. What do cats eat?\n\nFish.\n", encoding="utf-8")
+    asked = [f"How {question}" for question in asked]
+    path.with_name("faq.wordings.md").write_text(wording_drafts(gaps_of(tuple(asked))), encoding="utf-8")
+    read = read_corpus(path)
+    assert read.warnings == ()
+    assert {wording.entry_id for wording in read.wordings} == {"faq#1"}
+    assert all(wording.text.startswith("How") for wording in read.wordings)
+    assert 1 <= len(read.wordings) <= len(asked)  # those with the same words are one
 
 
 # -- everything

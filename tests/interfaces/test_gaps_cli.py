@@ -68,12 +68,20 @@ def test_the_command_and_its_exports(asked, tmp_path):
         )  # fmt: skip
 
     assert rag_faq("index", "build").returncode == 0
-    done = rag_faq("gaps", "--json", "--csv", "t.csv", "--table", "complaints", "--drafts", "d.md", "--since", "7")
+    done = rag_faq(
+        "gaps", "--json", "--csv", "t.csv", "--table", "complaints", "--drafts", "d.md", "--wordings", "w.md"
+    )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-2:] == ["rag-faq: t.csv is written", "rag-faq: d.md is written"]
+    written = ["t.csv", "d.md", "w.md"]
+    assert done.stderr.splitlines()[-3:] == [f"rag-faq: {name} is written" for name in written]
     assert json.loads(done.stdout)["totals"]["asked"] == 2
     assert '"Do cats eat?","grounded","Fish. [1]","too short"' in (folder / "t.csv").read_text("utf-8-sig")
     assert "## 4. Do dogs drink [31mwater?" in (folder / "d.md").read_text("utf-8")
+    assert (folder / "w.md").read_text("utf-8").endswith("## How long do dogs sleep?\n\n- Do dogs drink [31mwater?\n")
+    (folder / "w.md").rename(folder / "pets.wordings.md")
+    assert rag_faq("gaps").returncode == 2  # the index is not of this corpus any more
+    assert rag_faq("index", "build").returncode == 0
+    assert "Not in the FAQ" not in rag_faq("gaps", "--since", "7").stdout  # it has the words of it now
     failed = rag_faq("gaps", "--csv", "no/such/folder/t.csv")
     assert failed.returncode == 2
     assert failed.stderr.startswith("rag-faq: no/such/folder/t.csv cannot be written")

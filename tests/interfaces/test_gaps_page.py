@@ -189,8 +189,10 @@ def test_what_was_asked_is_text_in_the_view(hostile):
 def test_the_files_lie_in_the_links(hostile):
     html = admin_html(hostile, EN)
     files = dict(re.findall(r'download="rag-faq-([\w.]+)" href="data:[\w/]+;charset=utf-8;base64,([\w+/=]+)"', html))
-    assert set(files) == {"gaps.csv", "refused.csv", "asked.csv", "complaints.csv", "entries.csv", "drafts.md"}
+    tables = {"gaps.csv", "refused.csv", "asked.csv", "complaints.csv", "entries.csv"}
+    assert set(files) == {*tables, "drafts.md", "wordings.md"}
     assert base64.b64decode(files["entries.csv"]).decode("utf-8-sig").startswith('"entry","question"')
+    assert "- <img" in base64.b64decode(files["wordings.md"]).decode("utf-8")
     assert "## 4. <img" in base64.b64decode(files["drafts.md"]).decode("utf-8")
 
 

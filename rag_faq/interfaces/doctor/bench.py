@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag_faq.generation.hardware import usable_cores
-from rag_faq.generation.llama import Layout
+from rag_faq.generation.loading import Layout
 from rag_faq.generation.raw import RawModel, raw_model
 from rag_faq.models.cache import ModelCache, models_folder
 from rag_faq.models.catalog import load_catalog

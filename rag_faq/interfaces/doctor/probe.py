@@ -76,7 +76,7 @@ def main() -> None:
     from importlib.metadata import version
 
     from rag_faq.generation.hardware import gpus
-    from rag_faq.generation.llama import library
+    from rag_faq.generation.loading import library
 
     api = library().api
     answer: dict[str, Any] = {

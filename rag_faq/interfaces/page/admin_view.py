@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rag_faq.feedback.export import Cell, csv_text, drafts, tables, when
+from rag_faq.feedback.export import Cell, csv_text, drafts, tables, when, wording_drafts
 from rag_faq.feedback.gaps import Gap, Gaps
 from rag_faq.interfaces.page.markup import plain
 from rag_faq.interfaces.page.texts import Texts
@@ -43,6 +43,7 @@ def _links(gaps: Gaps, texts: Texts) -> str:
     if gaps.gaps:
         text = drafts(gaps, [use.entry for use in gaps.entries])
         links.append(_saving("drafts.md", "text/markdown", text))
+        links.append(_saving("wordings.md", "text/markdown", wording_drafts(gaps)))
     return f'<p class="actions saving"><span>{plain(texts("admin_save"))}</span>{"".join(links)}</p>'
 
 
