@@ -4,11 +4,14 @@
         [--rows FOLDER] [--write]
 
 For each question the model reads it after each entry that comes near the search's first one, and is asked whether the
-entry answers it: about a second an entry on two cores. `--rows` keeps what came out and uses it the next time.
-`--write` puts probes and weights into the package. Every figure is of questions that the fit did not see (ten folds).
+entry answers it: about a second an entry on two cores. That is done twice, over the index as it is and over one
+without the other wordings of the entries' questions, so that the weights hold for a FAQ that has none of these.
+`--rows` keeps what came out and uses it the next time. `--write` puts probes and weights into the package. Every figure
+is of questions that the fit did not see (ten folds).
 
-Probability 0.5 is put where `--false-refusals` of the first set's answerable questions fall below it: few, since a
-wrongly answered question has another hurdle before it, the check of every sentence, and a wrongly refused one has none.
+Probability 0.5 is put where `--false-refusals` of the first set's answerable questions fall below it, over both
+indexes: few, since a wrongly answered question has another hurdle before it, the check of every sentence, and a wrongly
+refused one has none.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,13 +30,17 @@ from numpy.typing import NDArray
 
 import rag_faq.generation.probing as probing
 from benchmarks import probes
-from rag_faq.assembly import load_chatbot
+from rag_faq.assembly import build, load_chatbot
+from rag_faq.chatbot import FaqChatbot
+from rag_faq.corpus.reader import Corpus, read_corpus
 from rag_faq.errors import ModelMissingError
 from rag_faq.evaluation.logistic import Floats, auroc, fit, folds_of, out_of_fold
-from rag_faq.evaluation.questions import Question, load_questions
+from rag_faq.evaluation.questions import load_questions
+from rag_faq.generation.generator import Generator
 from rag_faq.generation.probe import Probe
 from rag_faq.generation.prompt import NOTHING, answer_prompt, gate_prompt, wording_of
-from rag_faq.records import Hit
+from rag_faq.retrieval.store import load_index
+from rag_faq.settings import Settings
 
 DIRECTIONS, RIDGE = 64, 0.01
 SURE = 2.2  # log-odds of 0.9
@@ -48,7 +56,8 @@ class Rows:
     One of each question's is the quick search's first entry; it stands last where it is not near by the closer search.
     """
 
-    question: Places  # (n,) numbered from 0
+    question: Places  # (n,) numbered from 0; the same question in another index has another number
+    asked_as: Places  # (n,) a number for the question's id: the same in every index
     answerable: Flags  # (n,) the question is
     right: Floats  # (n,) 1 for an entry that answers it
     near: Flags  # (n,) by the closer search
@@ -77,6 +86,11 @@ class Rows:
     def first(self) -> Floats:
         """(n,): the score of the question's first entry."""
         return self.score[self.firsts][self.question]
+
+    @property
+    def groups(self) -> Places:
+        """For each question, a number from 0 that it shares with the same question in another index."""
+        return np.unique(self.asked_as[self.firsts], return_inverse=True)[1]
 
     @property
     def quick(self) -> Places:
@@ -114,29 +128,70 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", type=Path, nargs="+")
     parser.add_argument("--rows", type=Path, help="keep the evidence in this folder, or use what it has")
-    parser.add_argument("--false-refusals", type=float, default=0.04, help="share of the answerable ones refused here")
+    parser.add_argument("--false-refusals", type=float, default=0.03, help="share of the answerable ones refused here")
     parser.add_argument("--write", action="store_true", help="put probes and weights into the package")
     arguments = parser.parse_args()
-    chatbot = load_chatbot()
-    if chatbot.model.name == "none":
-        raise ModelMissingError(chatbot.model.detail)
-    parts = [rows_of(path, arguments.rows, chatbot) for path in arguments.questions]
-    counted = int(parts[0].question.max()) + 1
-    toml, read, asked = calibrate(Rows.joined(parts), arguments.false_refusals, counted)
+    parts, model = [], ""
+    for chatbot in over_indexes():
+        parts.append([rows_of(path, arguments.rows, chatbot) for path in arguments.questions])
+        model = chatbot.model.sha256
+    toml, read, asked = calibrate(*joined(parts), arguments.false_refusals)
     print(toml)
     if arguments.write:
-        model, none = chatbot.model.sha256, (NOTHING,)
+        none = (NOTHING,)
         probes.write(probing.READ_PROBE, read, model, wording_of(answer_prompt("", none)))
         probes.write(probing.ASKED_PROBE, asked, model, wording_of(gate_prompt("", none)))
         Path(probing.__file__).with_name("probing.toml").write_text(toml, encoding="utf-8")
-    chatbot.close()
+
+
+def over_indexes(behind: Callable[[Generator], Generator] = lambda generator: generator) -> Iterator[FaqChatbot]:
+    """A chatbot over the index of the settings; then, where that has other wordings, one over the same without them.
+
+    Each is closed before the next one is there. Raises ModelMissingError where there is no model.
+    """
+    given = Settings.load()
+    with TemporaryDirectory(prefix="rag-faq-") as folder:
+        settings = [given]
+        if (corpus := read_corpus(given.corpus)).wordings:
+            settings.append(_without_wordings(given, corpus, Path(folder)))
+        for each in settings:
+            chatbot = load_chatbot(each, behind)
+            try:
+                if chatbot.model.name == "none":
+                    raise ModelMissingError(chatbot.model.detail)
+                yield chatbot
+            finally:
+                chatbot.close()
+
+
+def _without_wordings(given: Settings, corpus: Corpus, folder: Path) -> Settings:
+    """The settings for an index in `folder` of the documents only, with the questions that the model wrote."""
+    settings = given.model_copy(update={"index": folder / given.index.name, "corpus": folder / "corpus"})
+    settings.corpus.mkdir()
+    for document in corpus.documents:
+        (settings.corpus / document.name).write_text(document.text, encoding="utf-8", newline="")
+    build(settings, extra=[chunk for chunk in load_index(given.index).chunks if chunk.kind == "written"])
+    return settings
+
+
+def joined(parts: Sequence[Sequence[Rows]]) -> tuple[Rows, list[Flags]]:
+    """The rows of all sets over all indexes, and for each index which questions are those of the first set there."""
+    sizes = [[int(rows.question.max()) + 1 for rows in of_index] for of_index in parts]
+    counted = []
+    for index in range(len(parts)):
+        flags = [
+            np.full(size, place == 0 and n == index) for n, own in enumerate(sizes) for place, size in enumerate(own)
+        ]
+        counted.append(np.concatenate(flags))
+    return Rows.joined([rows for of_index in parts for rows in of_index]), counted
 
 
 def rows_of(questions: Path, folder: Path | None, chatbot: Any) -> Rows:
     """The evidence for each question of a set: what the folder has, or else collected and kept there."""
     if folder is None:
         return collect(questions, chatbot)
-    kept = folder / f"{questions.stem}-{hashlib.sha256(questions.read_bytes()).hexdigest()[:12]}.npz"
+    of = hashlib.sha256(questions.read_bytes()).hexdigest()[:12], chatbot.index_fingerprint[:12]
+    kept = folder / f"{'-'.join((questions.stem, *of))}.npz"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez(kept, **vars(collect(questions, chatbot)))
@@ -144,14 +199,9 @@ def rows_of(questions: Path, folder: Path | None, chatbot: Any) -> Rows:
         return Rows(**table)
 
 
-def numbered(questions: Sequence[Question], chatbot: Any) -> Iterator[tuple[int, Question, str, tuple[Hit, ...]]]:
-    """The questions that the quick search finds something for: (number, question, what was searched for, hits)."""
-    number = 0
-    for question in questions:
-        searched, quick = chatbot.find(question.question, question.history)
-        if quick:
-            yield number, question, searched, quick
-            number += 1
+def asked_as(question_id: str) -> int:
+    """The number for a question, by its id."""
+    return int(hashlib.sha256(question_id.encode()).hexdigest()[:15], 16)
 
 
 def collect(questions: Path, chatbot: Any) -> Rows:
@@ -159,7 +209,12 @@ def collect(questions: Path, chatbot: Any) -> Rows:
     gate, found = chatbot.gate, []
     prober = probing.Prober(gate.generator, gate.cut, probing.Probes(UNFITTED, UNFITTED))  # what is read is kept here
     asked = load_questions(questions, [entry.number for entry in chatbot.entries])
-    for number, question, searched, quick in numbered(asked, chatbot):
+    number = -1
+    for question in asked:
+        searched, quick = chatbot.find(question.question, question.history)
+        if not quick:
+            continue  # the search finds nothing
+        number += 1
         near, first = prober.near(chatbot.closer.search(searched)), quick[0]
         ids = [hit.entry.id for hit in near]
         hits = near if first.entry.id in ids else [*near, first]
@@ -167,6 +222,7 @@ def collect(questions: Path, chatbot: Any) -> Rows:
             is_first = hit.entry.id == first.entry.id
             row = {
                 "question": number,
+                "asked_as": asked_as(question.id),
                 "answerable": bool(question.gold),
                 "right": float(hit.entry.number in question.gold),
                 "near": hit.entry.id in ids,
@@ -181,35 +237,28 @@ def collect(questions: Path, chatbot: Any) -> Rows:
     return Rows(*(np.array(column) for column in zip(*found, strict=True)))
 
 
-def calibrate(rows: Rows, false_refusals: float, counted: int) -> tuple[str, Any, Any]:
-    """probing.toml's text, and the two probes. Prints the figures on the way: of the first `counted` questions."""
+def calibrate(rows: Rows, counted: Sequence[Flags], false_refusals: float) -> tuple[str, Any, Any]:
+    """probing.toml's text, and the two probes. Prints the figures on the way: of the `counted` questions, by index."""
     least = probing.default_calibration().unlikely
 
     def told(scores: Floats) -> Floats:
-        return probes.out_of_fold(scores, rows.right, rows.question, DIRECTIONS, RIDGE)
+        return probes.out_of_fold(scores, rows.right, rows.asked_as, DIRECTIONS, RIDGE)
 
     unseen = Told(np.maximum(least, rows.likelihood), told(rows.read), told(rows.asked))
-    firsts, all_answerable = rows.firsts, rows.answerable[rows.firsts]
-    answerable, other = all_answerable.copy(), ~all_answerable
-    answerable[counted:] = other[counted:] = False
-    print(f"# {len(firsts)} questions, {len(rows.score)} near entries; of them counted below: {counted} questions")
+    firsts, groups = rows.firsts, rows.groups
+    answerable = rows.answerable[firsts]
+    print(f"# {len(firsts)} questions, {len(rows.score)} near entries")
     for name, values in (("score", rows.score), ("read", unseen.read), ("asked", unseen.asked)):
         print(f"# {name}: area under ROC over near entries {auroc(values, rows.right > 0):.3f}")
 
-    lead = out_of_fold(unseen.lead(rows), rows.right[rows.quick], np.arange(len(firsts)))
+    lead = out_of_fold(unseen.lead(rows), rows.right[rows.quick], groups)
     order = unseen.order(rows)
     ordered = leading_out_of_fold(rows, order)
     plain = lead >= probing.default_calibration().plain
     leading = np.where(plain, rows.quick, ordered)
-    print(
-        f"# right entry first: {rows.right[rows.quick][answerable].mean():.3f} by the quick search, "
-        f"{rows.right[firsts][answerable].mean():.3f} by the closer one, "
-        f"{rows.right[ordered][answerable].mean():.3f} in order, {rows.right[leading][answerable].mean():.3f} with "
-        f"the first one alone where that is plain: {plain[answerable].mean():.2f} of the answerable questions, "
-        f"{plain[other].mean():.2f} of the others"
-    )
     verdict = unseen.verdict(rows)[ordered]
     right = rows.right[ordered]
+    all_counted = np.logical_or.reduce(counted)
     tables = [_table("lead", *fit(unseen.lead(rows), rows.right[rows.quick]), probing.LEAD_FEATURES)]
     tables.append(_table("order", None, preferences(rows, order), probing.ORDER_FEATURES))
     odds: dict[str, Floats] = {}
@@ -218,25 +267,35 @@ def calibrate(rows: Rows, false_refusals: float, counted: int) -> tuple[str, Any
         ("read", probing.READ_FEATURES, verdict[:, :-1]),
         ("verdict", probing.VERDICT_FEATURES, verdict),
     ):
-        found = out_of_fold(features, right, np.arange(len(right)))
-        threshold = float(np.quantile(found[answerable], false_refusals))
+        found = out_of_fold(features, right, groups)
+        threshold = float(np.quantile(found[all_counted & answerable], false_refusals))
         odds[title], shift = found - threshold, -threshold
-        lost = (0.01, 0.02, 0.03, 0.04, 0.05)
-        shares = [float((found[other] < np.quantile(found[answerable], share)).mean()) for share in lost]
-        print(
-            f"# {title}: area under ROC {auroc(found[:counted], right[:counted] > 0):.3f} for the right entry, "
-            f"{auroc(found[:counted], answerable[:counted]):.3f} for answerable; refused where {lost} are lost: "
-            + ", ".join(f"{share:.3f}" for share in shares)
-        )
         intercept, weights = fit(features, right)
         tables.append(_table(title, intercept - threshold, weights, names))
     asked = ~plain & (odds["read"] < probing.default_calibration().clear)
     together = np.where(asked, odds["verdict"], odds["read"])
-    for name, of_these in (("answerable", answerable), ("other", other)):
+    for title, of_index in zip(("the index", "without other wordings"), counted, strict=False):
+        print(f"# {title}: {of_index.sum()} questions")
+        known, other = of_index & answerable, of_index & ~answerable
         print(
-            f"# together, {name} questions: asked about {asked[of_these].mean():.2f}, refused "
-            f"{(together[of_these] < 0).mean():.3f}, surer than 0.9 {(together[of_these] > SURE).mean():.2f}"
+            f"# right entry first: {rows.right[rows.quick][known].mean():.3f} by the quick search, "
+            f"{rows.right[firsts][known].mean():.3f} by the closer one, {right[known].mean():.3f} in order, "
+            f"{rows.right[leading][known].mean():.3f} with the first one alone where that is plain: "
+            f"{plain[known].mean():.2f} of the answerable questions, {plain[other].mean():.2f} of the others"
         )
+        for name, found in odds.items():
+            lost = (0.01, 0.02, 0.03, 0.04, 0.05)
+            shares = [float((found[other] < np.quantile(found[known], share)).mean()) for share in lost]
+            print(
+                f"# {name}: area under ROC {auroc(found[of_index], right[of_index] > 0):.3f} for the right entry, "
+                f"{auroc(found[of_index], answerable[of_index]):.3f} for answerable; refused where {lost} are lost: "
+                + ", ".join(f"{share:.3f}" for share in shares)
+            )
+        for name, of_these in (("answerable", known), ("other", other)):
+            print(
+                f"# together, {name} questions: asked about {asked[of_these].mean():.2f}, refused "
+                f"{(together[of_these] < 0).mean():.3f}, surer than 0.9 {(together[of_these] > SURE).mean():.2f}"
+            )
     head = Path(probing.__file__).with_name("probing.toml").read_text(encoding="utf-8").split("\n[", 1)[0].rstrip()
     head = re.sub(r"(?m)^shift = .*$", f"shift = {shift:.3f}", head)  # of the verdict
 
@@ -264,7 +323,7 @@ def preferences(rows: Rows, features: Floats, questions: Flags | None = None) ->
 
 def leading_out_of_fold(rows: Rows, features: Floats) -> Places:
     """The place of each question's leading entry, by weights that were fitted without the question."""
-    fold_of = folds_of(int(rows.question.max()) + 1)
+    fold_of = folds_of(int(rows.groups.max()) + 1)[rows.groups]
     leading = np.zeros(len(fold_of), dtype=np.int64)
     for fold in set(fold_of.tolist()):
         odds = features @ preferences(rows, features, fold_of != fold)

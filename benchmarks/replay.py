@@ -21,9 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import probes
-from benchmarks.calibrate_probes import DIRECTIONS, RIDGE, Rows, numbered, rows_of
+from benchmarks.calibrate_probes import DIRECTIONS, RIDGE, Rows, asked_as, joined, over_indexes, rows_of
 from benchmarks.kept import KeptGenerator
-from rag_faq.assembly import load_chatbot
 from rag_faq.chatbot import FaqChatbot
 from rag_faq.evaluation.provenance import Provenance, code_fingerprint, describe_model, versions
 from rag_faq.evaluation.questions import Question, fingerprint, load_questions
@@ -44,24 +43,33 @@ def main() -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="BOUND=NUMBER", help=f"one of {', '.join(BOUNDS)}"
     )
+    parser.add_argument("--without-wordings", action="store_true", help="over an index without other wordings")
     arguments = parser.parse_args()
     kept: list[KeptGenerator] = []
 
     def behind(generator: Generator) -> Generator:
         kept.append(KeptGenerator(generator, arguments.kept))
-        return kept[0]
+        return kept[-1]
 
-    chatbot = load_chatbot(behind=behind)
-    if not kept:
-        parser.error(chatbot.model.detail)
-    rows = Rows.joined([rows_of(path, arguments.rows, chatbot) for path in arguments.questions])
-    asked = load_questions(arguments.questions[0], [entry.number for entry in chatbot.entries])
+    parts = [
+        [rows_of(path, arguments.rows, chatbot) for path in arguments.questions] for chatbot in over_indexes(behind)
+    ]
+    rows, _ = joined(parts)
     bounds = {name: float(value) for name, value in (pair.split("=", 1) for pair in arguments.set)}
-    start = time.perf_counter()
-    found = replay(chatbot, kept[0], asked, unseen(rows), bounds)
+    for index, chatbot in enumerate(over_indexes(behind)):
+        if index == (1 if arguments.without_wordings else 0):
+            start = time.perf_counter()
+            asked = load_questions(arguments.questions[0], [entry.number for entry in chatbot.entries])
+            found = replay(chatbot, kept[-1], asked, unseen(rows), bounds)
+            print(report(chatbot, arguments.questions[0].name, bounds, found))
+            print(f"{kept[-1].computed} outputs of the model were new; {time.perf_counter() - start:.0f} s")
+
+
+def report(chatbot: FaqChatbot, set_name: str, bounds: Mapping[str, float], found: Sequence[Row]) -> str:
+    """The report as text."""
     provenance = Provenance(
-        set_name=arguments.questions[0].name,
-        set_sha256=fingerprint(asked),
+        set_name=set_name,
+        set_sha256=fingerprint([row.question for row in found]),
         stage="answers",
         settings=bounds,
         index=chatbot.index_fingerprint,
@@ -69,20 +77,18 @@ def main() -> None:
         versions=versions(),
         code=code_fingerprint(),
     )
-    print(text_report(make_report(provenance, found, chatbot.entries, datetime.now(UTC).isoformat(timespec="seconds"))))
-    print(f"{kept[0].computed} outputs of the model were new; {time.perf_counter() - start:.0f} s")
-    chatbot.close()
+    return text_report(make_report(provenance, found, chatbot.entries, datetime.now(UTC).isoformat(timespec="seconds")))
 
 
 def unseen(rows: Rows) -> dict[int, Probes]:
-    """For the number of each question, probes that were fitted without it."""
+    """For the number of each question's id, probes that were fitted without it."""
     found: dict[int, Probes] = {}
-    for seen, held in probes.folds(rows.right, rows.question):
+    for seen, held in probes.folds(rows.right, rows.asked_as):
         fitted = [
             probes.as_probe(probes.regression(DIRECTIONS, RIDGE).fit(probes.centred(scores[seen]), rows.right[seen]))
             for scores in (rows.read, rows.asked)
         ]
-        found |= dict.fromkeys(rows.question[held].tolist(), Probes(*fitted))
+        found |= dict.fromkeys(rows.asked_as[held].tolist(), Probes(*fitted))
     return found
 
 
@@ -93,14 +99,14 @@ def replay(
     probes_of: Mapping[int, Probes],
     bounds: Mapping[str, float],
 ) -> tuple[Row, ...]:
-    """Each question with its result; `probes_of` are by the number that `numbered` gives to a question."""
+    """Each question with its result; `probes_of` are by the numbers of their ids."""
     gate = chatbot.gate
     calibration = replace(default_calibration(), **bounds)
-    numbers = {one.id: number for number, one, _, _ in numbered(questions, chatbot)}
     rows = []
     for question in questions:
-        if question.id in numbers:  # for the others the search finds nothing, so that no probe is asked
-            gate.prober = Prober(generator, gate.cut, probes_of[numbers[question.id]], calibration)
+        number = asked_as(question.id)
+        if number in probes_of:  # for the others the search finds nothing, so that no probe is asked
+            gate.prober = Prober(generator, gate.cut, probes_of[number], calibration)
         rows.append(Row(question, run_question(chatbot, question, "answers")))
     return tuple(rows)
 

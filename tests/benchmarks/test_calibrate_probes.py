@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import calibrate_probes, probes
-from benchmarks.calibrate_probes import Rows, Told, calibrate, leading_out_of_fold, preferences
+from benchmarks.calibrate_probes import Rows, Told, calibrate, joined, leading_out_of_fold, preferences
 from benchmarks.replay import unseen
 
 
@@ -26,7 +26,8 @@ def rows(questions: int = 60) -> Rows:
             read, asked = 3 * directions * (1 if one else -1) + noise
             score = 0.8 + 0.01 * (number % 5) - 0.1 * place
             quick = (np.nan, np.nan) if place else (score - 0.3, 0.05)
-            found.append((number, answerable, float(one), True, score, *quick, -3.0 - 0.1 * (number % 7), read, asked))
+            likelihood = -3.0 - 0.1 * (number % 7)
+            found.append((number, 100 + number, answerable, float(one), True, score, *quick, likelihood, read, asked))
     return Rows(*(np.array(column) for column in zip(*found, strict=True)))
 
 
@@ -40,6 +41,12 @@ def test_joined_sets_keep_their_questions_apart():
     assert both.question.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert both.firsts.tolist() == [0, 2, 4, 6, 8, 10]
     assert both.first.tolist() == [score for score in both.score[::2] for _ in range(2)]
+
+
+def test_the_same_question_over_two_indexes_is_one_group_and_is_counted_with_its_index():
+    given, counted = joined([[rows(3), rows(2)], [rows(3), rows(2)]])
+    assert given.groups.tolist() == [0, 1, 2, 0, 1] * 2  # both sets have the ids 100 and 101 here
+    assert [flags.nonzero()[0].tolist() for flags in counted] == [[0, 1, 2], [5, 6, 7]]
 
 
 def test_a_glance_is_at_the_quick_searchs_first_entry_wherever_the_closer_one_puts_it():
@@ -70,7 +77,7 @@ def test_what_tells_right_entries_from_wrong_ones_gets_the_weight_and_each_quest
 
 def test_the_table_has_every_weight_and_both_probes_come_with_it(capsys):
     given = rows()
-    toml, read, asked = calibrate(given, false_refusals=0.0, counted=60)
+    toml, read, asked = calibrate(given, [np.ones(60, dtype=bool)], false_refusals=0.0)
     table = tomllib.loads(toml)
     assert set(table["lead"]) == {"intercept", "score", "lead", "read"}
     assert set(table["order"]) == {"score", "likelihood", "read"}
@@ -89,10 +96,10 @@ def test_the_table_has_every_weight_and_both_probes_come_with_it(capsys):
 def test_each_question_has_probes_that_were_fitted_without_it():
     given = rows()
     probes_of = unseen(given)
-    assert sorted(probes_of) == list(range(60))
+    assert sorted(probes_of) == list(range(100, 160))
     # Changing what one question shows changes nothing in its own probes, and something in those of the others.
     changed = Rows(*(column.copy() for column in vars(given).values()))
     changed.read[given.question == 7] *= -1
     others = unseen(changed)
-    assert np.array_equal(others[7].read.weights, probes_of[7].read.weights)
-    assert sum(np.array_equal(others[n].read.weights, probes_of[n].read.weights) for n in range(60)) == 6
+    assert np.array_equal(others[107].read.weights, probes_of[107].read.weights)
+    assert sum(np.array_equal(others[n].read.weights, probes_of[n].read.weights) for n in range(100, 160)) == 6
