@@ -200,6 +200,8 @@ class FaqChatbot:
         text = query.plain(question)
         if not query.has_words(text):
             return text, replies.NO_WORDS
+        if query.is_courtesy(text):
+            return text, replies.COURTESY
         text = without_orders(text)
         return text, "" if query.has_words(text) else replies.ONLY_ORDERS
 

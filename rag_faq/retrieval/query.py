@@ -42,6 +42,16 @@ _ARTICLE = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
 _MOST_COMPARED, _LONGEST_COMPARED = 3, 4  # things, and the words of one
 _FILLER = re.compile(r"^(?:please|thanks?|thank you|hi|hello|hey|ok|okay)\b[\s,!.]*$", re.IGNORECASE)
 
+_COURTESY = frozenset({
+    "thanks", "thank", "thx", "ty", "hi", "hello", "hey", "welcome", "bye", "goodbye", "ok", "okay", "alright",
+    "cool", "great", "nice", "perfect", "awesome", "wow", "lol", "haha", "hmm", "sorry", "please", "yes", "yeah",
+    "yep", "no", "nope", "good", "fine", "super", "understood",
+})  # fmt: skip
+_BESIDE_COURTESY = frozenset({
+    "you", "very", "much", "so", "many", "a", "lot", "there", "morning", "afternoon", "evening", "night", "day",
+    "got", "it", "well", "done", "job", "answer", "are", "is", "was", "that", "this", "again", "all",
+})  # fmt: skip
+
 
 def plain(question: str) -> str:
     """The question as plain text on one line: no tags, no Markdown marks, no control characters, NFKC.
@@ -67,6 +77,14 @@ def _shouted(text: str) -> bool:
 def has_words(text: str) -> bool:
     """True when there is anything that a search could look for: two letters or digits in a row."""
     return re.search(r"[^\W_]{2}", text) is not None
+
+
+def is_courtesy(text: str) -> bool:
+    """True for a greeting, thanks or the like: nothing but polite words, and no question."""
+    words = re.findall(r"[a-z]+", text.lower())
+    if "?" in text or not words or words[0] in ("is", "are", "was"):
+        return False
+    return not _COURTESY.isdisjoint(words) and _COURTESY.issuperset(set(words) - _BESIDE_COURTESY)
 
 
 def candidates(question: str, most_words: int = 60) -> tuple[str, ...]:

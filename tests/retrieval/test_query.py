@@ -131,3 +131,17 @@ def test_a_question_may_name_two_things_side_by_side(question, two):
 )
 def test_things_that_are_compared_are_asked_about_one_by_one(question, things):
     assert query.compared(question) == tuple(f"What is {thing}?" for thing in things)
+
+
+@pytest.mark.parametrize(
+    "text", ["thanks!", "Hello there", "ok, got it", "you are great", "That was very good, thank you"]
+)
+def test_polite_words_alone_are_no_question(text):
+    assert query.is_courtesy(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["good?", "is that good", "thanks, and why?", "hello kitty", "you", "so much data", ""]
+)
+def test_with_any_other_word_or_a_question_mark_they_may_be_one(text):
+    assert not query.is_courtesy(text)
