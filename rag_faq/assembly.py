@@ -159,16 +159,20 @@ def _build(
     extra: Sequence[Chunk],
     progress: Progress | None = None,
 ) -> Manifest:
-    chunks = chunk_entries(corpus.entries, embedder.count_tokens, embedder.max_tokens, corpus.wordings)
     return build_index(
         folder,
         corpus.entries,
-        (*chunks, *extra),
+        (*corpus_chunks(corpus, embedder), *extra),
         embedder,
         corpus_files=corpus.files,
         repairs=corpus.repairs,
         progress=progress,
     )
+
+
+def corpus_chunks(corpus: Corpus, embedder: Embedder) -> tuple[Chunk, ...]:
+    """All that the corpus itself gives to search, cut to what the embedder takes."""
+    return chunk_entries(corpus.entries, embedder.count_tokens, embedder.max_tokens, corpus.wordings)
 
 
 def _written_before(settings: Settings, corpus: Corpus) -> tuple[Chunk, ...]:

@@ -164,7 +164,7 @@ def _documents(path: Path, readers: Sequence[Reader]) -> tuple[list[Path], list[
     visible = sorted((each for each in path.iterdir() if not each.name.startswith(".")), key=lambda each: each.name)
     readable = [each for each in visible if each.is_file() and each.suffix.lower() in suffixes]
     beside = [each for each in readable if is_wordings_file(each)]
-    chosen = [each for each in readable if each not in beside]
+    chosen = [each for each in readable if not is_wordings_file(each)]
     if not chosen:
         raise CorpusError(
             f"The folder {path} has no document in it",

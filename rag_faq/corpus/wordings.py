@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rag_faq.corpus.blocks import HEADING
-from rag_faq.corpus.document import Document, Line
+from rag_faq.corpus.document import Document, Line, plain_lines
 from rag_faq.records import FaqEntry
 
 SUFFIX: Final = ".wordings.md"
@@ -69,7 +69,8 @@ def parse_wordings(file: Document, document: Document, entries: Sequence[FaqEntr
     What belongs to no entry is left out with a warning that names its line, and the rest is used: a question that was
     changed in the document must not take its wordings' neighbours away.
     """
-    known = {_key(question): entry for entry in entries for question in _spellings(entry, document)}
+    lines = plain_lines(document.text)  # as they are numbered in the entries
+    known = {_key(question): entry for entry in entries for question in _spellings(entry, lines)}
     found: dict[str, Wording] = {}  # by its words
     warnings: list[str] = []
     entry: FaqEntry | None = None
@@ -116,10 +117,9 @@ def _parts(file: Document) -> Iterator[tuple[int, Literal["heading", "item", "pr
             yield line.first, "prose", text
 
 
-def _spellings(entry: FaqEntry, document: Document) -> tuple[str, str]:
+def _spellings(entry: FaqEntry, lines: Sequence[Line]) -> tuple[str, str]:
     """The entry's question, and the line of the file that it was made of."""
-    line = document.text.splitlines()[entry.lines[0] - 1] if document.text else ""
-    heading = HEADING.match(line)
+    heading = HEADING.match(lines[entry.lines[0] - 1].text)
     return entry.question, _NUMBER.sub("", heading["text"].strip()) if heading else entry.question
 
 

@@ -104,13 +104,12 @@ def ensure_index(settings: Settings, gpu: ZeroGpu | None = None) -> None:
 
 def _ahead(settings: Settings, gpu: ZeroGpu, embedder: Embedder) -> Embedder:
     """The embedder with the vectors of the corpus, which the GPU made."""
-    from rag_faq.corpus.chunking import chunk_entries
+    from rag_faq.assembly import corpus_chunks
     from rag_faq.corpus.reader import read_corpus
     from rag_faq.models.cache import models_folder
     from rag_faq.models.resolve import resolve
 
-    corpus = read_corpus(settings.corpus)
-    chunks = chunk_entries(corpus.entries, embedder.count_tokens, embedder.max_tokens, corpus.wordings)
+    chunks = corpus_chunks(read_corpus(settings.corpus), embedder)
     folder = resolve(embedder.name, "embedder", models_folder(settings.models)).path
     return gpu.embed_ahead(embedder, folder, [chunk.text for chunk in chunks])
 

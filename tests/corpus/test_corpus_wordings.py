@@ -62,6 +62,11 @@ def test_a_heading_may_be_copied_from_the_unrepaired_document(tmp_path: Path) ->
     assert read.warnings == ()
 
 
+def test_form_feeds_do_not_shift_the_unrepaired_headings(tmp_path: Path) -> None:
+    faq = "## 1. Why AI?\n\nAI\x0c is\x0c a wide field.\n\n## 2. What is generative Al?\n\nAI that makes things.\n"
+    assert corpus(tmp_path, "## What is generative Al?\n- one\n", faq).wordings == (Wording("faq#2", "one"),)
+
+
 def test_what_belongs_to_no_question_is_left_out_with_its_line_and_the_rest_is_used(tmp_path: Path) -> None:
     read = corpus(
         tmp_path,
