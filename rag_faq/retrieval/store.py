@@ -249,11 +249,11 @@ def _write(building: Path, entries: Sequence[FaqEntry], chunks: Sequence[Chunk],
     (building / ENTRIES).write_bytes(_to_lines(asdict(entry) for entry in entries))
     (building / CHUNKS).write_bytes(_to_lines(asdict(chunk) for chunk in chunks))
     (building / MAP).write_text(draw(entries, chunks, vectors).to_text(), encoding="utf-8")
-    written: dict[str, list[str]] = {}
+    asked: dict[str, list[str]] = {}  # other questions that the entry answers, whoever wrote them
     for chunk in chunks:
-        if chunk.kind == "written":
-            written.setdefault(chunk.entry_id, []).append(chunk.text)
-    texts = ["\n".join((entry.question, entry.answer, *written.get(entry.id, ()))) for entry in entries]
+        if chunk.kind in ("wording", "written"):
+            asked.setdefault(chunk.entry_id, []).append(chunk.text)
+    texts = ["\n".join((entry.question, entry.answer, *asked.get(entry.id, ()))) for entry in entries]
     LexicalIndex.build(texts).save(building / LEXICAL / "entries")
     LexicalIndex.build([chunk.text for chunk in chunks]).save(building / LEXICAL / "chunks")
 

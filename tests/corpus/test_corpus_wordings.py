@@ -158,4 +158,4 @@ def test_the_wordings_of_the_faq_that_comes_with_the_package_all_find_their_ques
     read = read_corpus(Path(__file__).parents[2] / "corpus")
     assert not [warning for warning in read.warnings if "wordings" in warning]
     of_entry = {entry.id: sum(wording.entry_id == entry.id for wording in read.wordings) for entry in read.entries}
-    assert min(of_entry.values()) >= 50
+    assert min(of_entry.values()) >= 100

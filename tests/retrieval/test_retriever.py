@@ -100,11 +100,12 @@ def test_the_order_of_the_chunks_does_not_matter(tmp_path):
         assert [h.score for h in mine] == pytest.approx([h.score for h in theirs])
 
 
-def test_a_written_question_leads_to_its_entry(tmp_path):
-    written = Chunk("pets#3/written/0", "pets#3", "Which bird swallows pebbles?", "written")
-    found = retriever(tmp_path / "i", chunks=(*CHUNKS, written))
+@pytest.mark.parametrize("kind", ["written", "wording"])
+def test_another_question_leads_to_its_entry(tmp_path, kind):
+    other = Chunk(f"pets#3/{kind}/0", "pets#3", "Which bird swallows pebbles?", kind)
+    found = retriever(tmp_path / "i", chunks=(*CHUNKS, other))
     hit = found.search("pebbles swallowed by a bird")[0]
-    assert (hit.entry.number, hit.chunk) == (3, written)
+    assert (hit.entry.number, hit.chunk) == (3, other)
     assert hit.coverage == 1.0  # its words count as the entry's own
 
 
