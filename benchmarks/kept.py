@@ -84,8 +84,8 @@ class KeptGenerator:
         _, found = self._once(tell, "scores", _words(prompt))
         return None if found is None else _spread(found)
 
-    def read(self, prompts: Sequence[Prompt]) -> tuple[Reading, ...] | None:
-        """Each as if it were alone, which they are in a batch as well."""
+    def read(self, prompts: Sequence[Prompt], *, likelihood: bool = True) -> tuple[Reading, ...] | None:
+        """Each as if it were alone, which they are in a batch as well; always with its likelihood."""
         readings = [self._read(prompt) for prompt in prompts]
         return tuple(reading for reading in readings if reading is not None) if None not in readings else None
 

@@ -100,6 +100,7 @@ class ScriptedGenerator:
         self.prompts: list[Prompt] = []  # every prompt that was generated from, in order
         self.asked: list[Prompt] = []  # every prompt that was put to `choose` or `scores`
         self.measured: list[Prompt] = []  # every prompt that was put to `read`
+        self.glanced: list[Prompt] = []  # … and those of them whose likelihood was not wanted
         self.readings = 0  # calls of `read`
         self.warmed: list[Prompt] = []
         self.closed = False
@@ -123,14 +124,17 @@ class ScriptedGenerator:
         self.asked.append(prompt)
         return self._scores(prompt) if self._scores is not None else None
 
-    def read(self, prompts: Sequence[Prompt]) -> tuple[Reading, ...] | None:
+    def read(self, prompts: Sequence[Prompt], *, likelihood: bool = True) -> tuple[Reading, ...] | None:
         """Likelihoods by the function of that name, and scores; without it, nothing is told."""
         self.measured.extend(prompts)
+        if not likelihood:
+            self.glanced.extend(prompts)
         self.readings += 1
         if self._likelihoods is None:
             return None
         scores = self._scores or (lambda _: np.zeros(1, dtype=np.float32))
-        return tuple(Reading(self._likelihoods(prompt), scores(prompt)) for prompt in prompts)
+        told = self._likelihoods if likelihood else lambda _: None
+        return tuple(Reading(told(prompt), scores(prompt)) for prompt in prompts)
 
     def count_tokens(self, text: str) -> int:
         """Words."""

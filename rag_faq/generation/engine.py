@@ -170,10 +170,13 @@ class LlamaEngine:
         scores: NDArray[np.float32] = self._result(Job(self._tokenise(prompt, 1)), np.ndarray)
         return scores
 
-    def read(self, prompts: Sequence[Prompt]) -> tuple[Reading, ...]:
-        """What shows when these prompts are read, as many as fit in one batch; each as if it were alone."""
+    def read(self, prompts: Sequence[Prompt], *, likelihood: bool = True) -> tuple[Reading, ...]:
+        """What shows when these prompts are read, as many as fit in one batch; each as if it were alone.
+
+        Without the likelihood the scores are bit for bit those of `scores`; with it, they are so but for rounding.
+        """
         first, *others = (self._tokenise(prompt, 1) for prompt in prompts)
-        return self._result(Job(first, beside=tuple(others), measured=True), tuple)
+        return self._result(Job(first, beside=tuple(others), reading=True, measured=likelihood), tuple)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens this text takes in this model."""

@@ -29,7 +29,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import takewhile
 
-from rag_faq.generation.generator import Generator
+from rag_faq.generation.generator import Generator, told_likelihood
 from rag_faq.generation.judged import LOOK_AT, Judged, by_odds, near
 from rag_faq.generation.odds import Weights, logit, sigmoid
 from rag_faq.generation.probing import Glance, Prober, Seen, gate_probes
@@ -176,7 +176,7 @@ class Gate:
         """
         assert self.generator is not None
         readings = self.generator.read([answer_prompt(question, number_sources((hit,), self.cut)) for hit in hits])
-        return None if readings is None else tuple(reading.likelihood for reading in readings)
+        return None if readings is None else tuple(map(told_likelihood, readings))
 
     def elsewhere(self, question: str, hits: Sequence[Hit]) -> float | None:
         """How likely the model finds the question after the last of the hits; None where that is a near one."""

@@ -40,8 +40,15 @@ class GenerationStats:
 class Reading:
     """What shows when a prompt is read."""
 
-    likelihood: float  # mean log-probability of a token of its last segment, given what stands before; in nats
+    # Mean log-probability of a token of its last segment, given what stands before, in nats; `None` if not wanted.
+    likelihood: float | None
     scores: NDArray[np.float32]  # (vocabulary size,): of every token as the assistant's first one
+
+
+def told_likelihood(reading: Reading) -> float:
+    """The likelihood of a reading for which it was wanted."""
+    assert reading.likelihood is not None
+    return reading.likelihood
 
 
 class Generation(Protocol):
@@ -91,10 +98,10 @@ class Generator(Protocol):
         """
         ...
 
-    def read(self, prompts: Sequence[Prompt]) -> tuple[Reading, ...] | None:
+    def read(self, prompts: Sequence[Prompt], *, likelihood: bool = True) -> tuple[Reading, ...] | None:
         """What shows when these prompts are read, of which there must be one; to generate from them is then quick.
 
-        None where the model does not tell. Nothing is generated.
+        None where the model does not tell. Nothing is generated. Without the `likelihood` it is quicker.
         """
         ...
 

@@ -27,14 +27,15 @@ Item: TypeAlias = str | tuple[Reading, ...] | NDArray[np.float32] | EngineError 
 class Job:
     """One caller's prompt.
 
-    Without `sampling` only the scores of the first token are wanted, or, if `measured`, what shows when the prompt is
-    read, and when those `beside` it are.
+    Without `sampling` only the scores of the first token are wanted, or, if `reading`, what shows when the prompt is
+    read, and when those `beside` it are; with their likelihoods, if `measured`.
     """
 
     prompt: TokenisedPrompt
     sampling: Sampling | None = None
     cancel: threading.Event | None = None
     beside: tuple[TokenisedPrompt, ...] = ()
+    reading: bool = False
     measured: bool = False
     stats: GenerationStats = field(default_factory=GenerationStats)
     output: queue.SimpleQueue[Item] = field(default_factory=queue.SimpleQueue)

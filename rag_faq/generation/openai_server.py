@@ -193,7 +193,7 @@ class OpenAIServer:
     def scores(self, prompt: Prompt) -> None:
         """Not told: the interface of these servers gives the probabilities of a few tokens only."""
 
-    def read(self, prompts: Sequence[Prompt]) -> None:
+    def read(self, prompts: Sequence[Prompt], *, likelihood: bool = True) -> None:
         """Not told: the interface of these servers gives probabilities of what is written only."""
 
     def count_tokens(self, text: str) -> int:

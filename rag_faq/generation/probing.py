@@ -3,7 +3,9 @@
 1. A glance at the first entry of the quick search. The question is read after it, up to where the answer would begin:
    that has to be read for the answer in any case. What a probe reads off the scores for the answer's first token is
    weighed with the search's score and with its lead over the next entry. Where that leaves no doubt, no larger embedder
-   searches, nothing else is read, and the answer begins at once.
+   searches, nothing else is read, and the answer begins at once. How likely the model finds the question does not count
+   there, and takes a sixth of the reading's time: so it is left out where the search alone is so sure that no more will
+   be needed.
 2. Else the question is read after all near entries, and they are put in order by the search's score, by how likely the
    model finds the question there, and by the probe.
 3. The verdict on the leading one, and on what comes close to it. Where what was read leaves a doubt, the model is asked
@@ -24,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_faq.errors import EngineError
-from rag_faq.generation.generator import Generator, Reading
+from rag_faq.generation.generator import Generator, Reading, told_likelihood
 from rag_faq.generation.judged import Judged, by_odds, near
 from rag_faq.generation.odds import Weights, logit, sigmoid
 from rag_faq.generation.probe import Probe, load_probe
@@ -38,7 +40,7 @@ READ_FEATURES = ("score", "first", "likelihood", "read")
 VERDICT_FEATURES = (*READ_FEATURES, "asked")
 READ_PROBE, ASKED_PROBE = "answer", "gate"
 MOST_ASKED = 3  # entries that the model is asked about
-BOUNDS = ("plain", "shift", "near", "clear", "close", "alone", "unlikely")
+BOUNDS = ("plain", "hoped", "shift", "near", "clear", "close", "alone", "unlikely")
 _FAR_BEHIND = 99.0  # log-odds of entries that nothing was read after, since the first one leaves no doubt
 
 
@@ -59,6 +61,7 @@ class ProbingCalibration:
     read: Weights  # over READ_FEATURES: the probability where the model has but read the question
     verdict: Weights  # over VERDICT_FEATURES: … where it is asked, too
     plain: float  # with these log-odds by `lead`, the first entry needs nothing else
+    hoped: float  # what the probe is expected to tell at least, where the search is sure of the first entry
     shift: float  # from the log-odds by `lead` to those of a verdict
     near: float  # entries with at least this share of the first one's score are read
     clear: float  # with these log-odds once the question was read, an entry needs no question about it
@@ -80,9 +83,9 @@ class Read:
 class Glance:
     """What reading the question after the quick search's first entry showed."""
 
-    read: Read
     odds: float  # log-odds that this entry is the right one
     judged: tuple[Judged, ...]  # all hits, where the first one is plainly right; else none
+    read: Read | None  # for a verdict; `None` where the likelihood was left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ class Seen:
     @classmethod
     def at(cls, glances: Iterable[Glance | None]) -> Seen:
         """What these glances at the question showed."""
-        return cls({glance.read.hit.entry.id: glance.read for glance in glances if glance is not None})
+        read = (glance.read for glance in glances if glance is not None)
+        return cls({item.hit.entry.id: item for item in read if item is not None})
 
 
 class Prober:
@@ -119,16 +123,25 @@ class Prober:
 
         There must be a question, and hits of each. They are read in one batch.
         """
-        read = self._read([(question, hits[0]) for question, hits in asked])
-        return [self._glance(hits, found) for (_, hits), found in zip(asked, read, strict=True)]
-
-    def _glance(self, hits: Sequence[Hit], read: Read) -> Glance:
         calibration = self._calibration
-        odds = calibration.lead.odds((hits[0].score, self.lead(hits), read.told))
-        if odds < calibration.plain:
-            return Glance(read, odds, ())
-        leading = Judged(read.hit, sigmoid(odds + calibration.shift), likelihood=read.likelihood)
-        return Glance(read, odds, (leading, *(Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in hits[1:])))
+        hoped = min((self._lead_odds(hits, calibration.hoped) for _, hits in asked), default=0.0)
+        readings = self.readings(
+            [(question, hits[0]) for question, hits in asked], likelihood=hoped < calibration.plain
+        )
+        return [self._glance(hits, reading) for (_, hits), reading in zip(asked, readings, strict=True)]
+
+    def _glance(self, hits: Sequence[Hit], reading: Reading) -> Glance:
+        told = self._probes.read(reading.scores)
+        odds = self._lead_odds(hits, told)
+        read = None if reading.likelihood is None else self._read(hits[0], reading.likelihood, told)
+        if odds < self._calibration.plain:
+            return Glance(odds, (), read)
+        leading = Judged(hits[0], sigmoid(odds + self._calibration.shift))
+        return Glance(odds, (leading, *(Judged(hit, 0.0, behind=_FAR_BEHIND) for hit in hits[1:])), read)
+
+    def _lead_odds(self, hits: Sequence[Hit], told: float) -> float:
+        """Log-odds that the first hit is the right one, if the probe tells this."""
+        return self._calibration.lead.odds((hits[0].score, self.lead(hits), told))
 
     def near(self, hits: Sequence[Hit]) -> Sequence[Hit]:
         """The hits of a search after which the question is read."""
@@ -142,8 +155,10 @@ class Prober:
         seen = seen or Seen()
         calibration = self._calibration
         first, close = hits[0], self.near(hits)
-        fresh = [(question, hit) for hit in close if hit.entry.id not in seen.read]
-        seen.read.update({read.hit.entry.id: read for read in (self._read(fresh) if fresh else ())})
+        fresh = [hit for hit in close if hit.entry.id not in seen.read]
+        readings = self.readings([(question, hit) for hit in fresh]) if fresh else ()
+        for hit, reading in zip(fresh, readings, strict=True):
+            seen.read[hit.entry.id] = self._read(hit, told_likelihood(reading), self._probes.read(reading.scores))
         read = [replace(seen.read[hit.entry.id], hit=hit) for hit in close]
         ordered = by_odds(
             [Judged(item.hit, sigmoid(self._once_read(item, first)), likelihood=item.likelihood) for item in read],
@@ -162,10 +177,10 @@ class Prober:
         first = hits[0].score
         return first - (hits[1].score if len(hits) > 1 else self._calibration.alone * first)
 
-    def readings(self, asked: Sequence[tuple[str, Hit]]) -> tuple[Reading, ...]:
+    def readings(self, asked: Sequence[tuple[str, Hit]], *, likelihood: bool = True) -> tuple[Reading, ...]:
         """What shows when each question is read after the entry beside it; there must be one."""
         prompts = [answer_prompt(question, number_sources((hit,), self._cut)) for question, hit in asked]
-        readings = self._generator.read(prompts)
+        readings = self._generator.read(prompts, likelihood=likelihood)
         if readings is None:
             raise EngineError(f"{self._generator.info.name} does not tell what probes read")
         return readings
@@ -177,12 +192,8 @@ class Prober:
             raise EngineError(f"{self._generator.info.name} does not tell its scores")
         return scores
 
-    def _read(self, asked: Sequence[tuple[str, Hit]]) -> list[Read]:
-        least = self._calibration.unlikely
-        return [
-            Read(hit, max(least, reading.likelihood), self._probes.read(reading.scores))
-            for (_, hit), reading in zip(asked, self.readings(asked), strict=True)
-        ]
+    def _read(self, hit: Hit, likelihood: float, told: float) -> Read:
+        return Read(hit, max(self._calibration.unlikely, likelihood), told)
 
     def _once_read(self, item: Read, first: Hit) -> float:
         """Log-odds that the entry answers, once the question was read after it."""

@@ -11,10 +11,10 @@ for bit as it would be alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag_faq.generation.generator import Reading
-from rag_faq.generation.llama import BESIDE, LEAST, PIECE, SCORED, TEXT, LlamaModel, Row, State
+from rag_faq.generation.llama import BESIDE, FEW, LEAST, MOST_FILLING, PIECE, SCORED, TEXT, LlamaModel, Row, State
 from rag_faq.generation.reading import Interrupted, Reader
 from rag_faq.generation.template import TokenisedPrompt
 
@@ -24,11 +24,15 @@ _BLOCK = 64  # cells; the widest run over which any of the kernels sums up
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What of a prompt is read in a batch, up to its end or a place before; all that tells its likelihood is scored."""
+    """What of a prompt is read in a batch, up to its end or a place before.
+
+    What follows the prompt is scored, and, if its `likelihood` is wanted, all that tells it.
+    """
 
     prompt: TokenisedPrompt
     start: int
     end: int
+    likelihood: bool
 
     @property
     def count(self) -> int:
@@ -36,8 +40,8 @@ class _Run:
 
     @property
     def measured(self) -> range:
-        """The places of tokens whose successor is of the last segment, too."""
-        begin, end = self.prompt.last
+        """The places of tokens whose successor is of the last segment, too; none where that is not wanted."""
+        begin, end = self.prompt.last if self.likelihood else (0, 0)
         return range(max(begin, self.start), min(end - 1, self.end))
 
     @property
@@ -61,9 +65,14 @@ class Together:
         self._reader = reader
 
     def read(
-        self, prompts: Sequence[TokenisedPrompt], stop: Callable[[], bool], piece: int = PIECE
+        self,
+        prompts: Sequence[TokenisedPrompt],
+        stop: Callable[[], bool],
+        piece: int = PIECE,
+        *,
+        measured: bool = True,
     ) -> tuple[Reading, ...]:
-        """What shows of each prompt; the likelihood is that of the last segment's tokens but the first.
+        """What shows of each prompt; if `measured`, the likelihood of the last segment's tokens but the first as well.
 
         How they stand at their ends is kept, so that to go on from there is quick. `stop` is called before each batch
         of about `piece` tokens, 32 at least; Interrupted is raised when it says so.
@@ -75,27 +84,29 @@ class Together:
         pending = list(range(len(prompts)))
         while pending:
             first, *others = pending
-            found |= self._batch(prompts, first, others, stop, piece)
+            run = _Run(prompts[first], 0, len(prompts[first].tokens), measured)
+            found |= self._batch(prompts, (first, run), others, stop, piece)
             pending = [number for number in others if number not in found]
         return tuple(found[number] for number in range(len(prompts)))
 
     def _batch(
         self,
         prompts: Sequence[TokenisedPrompt],
-        first: int,
+        leading: tuple[int, _Run],
         others: Sequence[int],
         stop: Callable[[], bool],
         piece: int,
     ) -> dict[int, Reading]:
-        """Read the first prompt, and those of the others that go into its last batch."""
-        prompt = prompts[first]
-        run = _Run(prompt, self._reader.approach(prompt, stop, piece), len(prompt.tokens))
+        """Read the leading prompt, and those of the others that go into its last batch."""
+        first, run = leading
+        run = replace(run, start=self._reader.approach(run.prompt, stop, piece))
         told: list[float] = []
         while run.count > piece + LEAST or run.scored > _SCORED:
             if stop():
                 raise Interrupted
-            done, run = _Run(prompt, run.start, run.start + SCORED), _Run(prompt, run.start + SCORED, run.end)
-            self._model.run(done.rows(TEXT))
+            between = run.start + SCORED
+            done, run = replace(run, end=between), replace(run, start=between)
+            self._model.run(done.rows(TEXT), many_scores=run.likelihood)
             told += self._log_probabilities(done, 0)
         beside = self._beside(prompts, others, run, piece + LEAST)
         if stop():
@@ -107,20 +118,25 @@ class Together:
         for sequence, (other, _) in zip(BESIDE, beside.values(), strict=False):
             places.append(len(rows))
             rows += other.rows(sequence)
-        self._model.run(rows)
+        self._model.run(rows, many_scores=run.likelihood)
         readings: dict[int, Reading] = {}
         runs = [(first, run), *((number, other) for number, (other, _) in beside.items())]
         for sequence, (number, read), place in zip((TEXT, *BESIDE), runs, places, strict=False):
             scores = self._model.logits(place + read.count - 1)
             all_told = (told if number == first else []) + self._log_probabilities(read, place)
-            readings[number] = Reading(sum(all_told) / len(all_told) if all_told else 0.0, scores)
+            likelihood = sum(all_told) / len(all_told) if all_told else 0.0
+            readings[number] = Reading(likelihood if run.likelihood else None, scores)
             self._reader.keep_end(read.prompt, scores, sequence)
         return readings
 
     def _beside(
         self, prompts: Sequence[TokenisedPrompt], others: Sequence[int], run: _Run, most: int
     ) -> dict[int, tuple[_Run, list[State]]]:
-        """Those of the other prompts that go into one batch of `most` rows with the run, and the states before them."""
+        """Those of the other prompts that go into one batch of `most` rows with the run, and the states before them.
+
+        Where no likelihood is wanted, no more than what is scored as if alone.
+        """
+        most_scored = _SCORED if run.likelihood else FEW
         rows, scored, cells = run.count, run.scored, run.end
         beside: dict[int, tuple[_Run, list[State]]] = {}
         if run.start == 0:
@@ -130,10 +146,10 @@ class Together:
             states = self._reader.lasting(prompt)
             if not states:
                 continue
-            other = _Run(prompt, prompt.cuts[-1], len(prompt.tokens))
+            other = _Run(prompt, prompt.cuts[-1], len(prompt.tokens), run.likelihood)
             rows, scored = rows + other.count, scored + other.scored
             cells += -cells % _BLOCK + other.end
-            if rows > most or scored > _SCORED or cells > self._model.context_tokens:
+            if rows > most or scored > most_scored or cells + MOST_FILLING > self._model.context_tokens:
                 break
             beside[number] = (other, states)
         return beside

@@ -150,8 +150,9 @@ class Worker:
         job.stats = replace(job.stats, queue_s=waited, prompt_tokens=len(job.prompt.tokens))
         try:
             stop = self._make_way(job)
-            if job.measured:
-                job.output.put(self._together.read((job.prompt, *job.beside), stop, self._piece))
+            if job.reading:
+                prompts = (job.prompt, *job.beside)
+                job.output.put(self._together.read(prompts, stop, self._piece, measured=job.measured))
             elif job.sampling is None:
                 self._read(job, stop)
                 job.output.put(self._model.logits())

@@ -52,6 +52,20 @@ def test_weights_are_in_memory_once(small_gguf, repack):
     assert mapped is not repack
 
 
+def test_the_context_is_read_to_its_last_token_whatever_batches_are_filled_up_with(small_gguf):
+    model = LlamaModel(small_gguf, Layout(context_tokens=256, threads=1))
+    try:
+        tokens = model.tokenise("cat " * 300, special=False)[:256]
+        for end in range(253, 257):
+            model.clear()
+            for start in range(0, 244, 61):
+                model.decode(tokens[start : start + 61], start, logits=False)
+            model.decode(tokens[244:end], 244, logits=True)
+            assert np.isfinite(model.logits()).all()
+    finally:
+        model.free()
+
+
 # -- what is written ------------------------------------------------------------------------------------------------
 
 

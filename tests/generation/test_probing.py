@@ -24,6 +24,7 @@ SIMPLE = ProbingCalibration(
     read=Weights(0.0, (0.0, 0.0, 0.0, 1.0)),
     verdict=Weights(0.0, (0.0, 0.0, 0.0, 0.0, 1.0)),
     plain=4.0,
+    hoped=2.0,
     shift=0.5,
     near=0.5,
     clear=2.0,
@@ -83,6 +84,23 @@ def test_an_entry_that_is_alone_leads_by_what_lies_between_it_and_one_that_would
     asked = model({1: 0.0})
     (judged,) = glance(asked, hit(1, 0.8)).judged  # 10 * (0.8 - 0.5 * 0.8) = 4
     assert judged.probability == pytest.approx(sigmoid(4.5))
+
+
+def test_where_the_search_is_sure_the_likelihood_is_left_out_of_a_glance():
+    asked = model({1: 3.5, 3: 3.5})
+    prober(asked).glances([("A?", (hit(1, 0.8), hit(2, 0.6)))])  # 10 * 0.2, and 2 hoped for
+    assert len(asked.glanced) == 1
+    prober(asked).glances([("A?", (hit(1, 0.8), hit(2, 0.6))), ("B?", (hit(3, 0.8), hit(2, 0.61)))])  # one batch
+    assert len(asked.glanced) == 1
+
+
+def test_where_a_glance_without_the_likelihood_leaves_a_doubt_the_entry_is_read_again():
+    asked = model({1: 1.0, 2: 2.5})
+    seen = glance(asked, hit(1, 0.8), hit(2, 0.6))  # 2 + 1
+    assert (seen.judged, seen.read, len(asked.glanced)) == ((), None, 1)
+    judged = prober(asked).judge("Is it so?", (hit(1, 0.8), hit(2, 0.7)), Seen.at([seen]))
+    assert numbers(judged) == [2, 1]
+    assert (len(asked.measured), len(asked.glanced)) == (3, 1)
 
 
 def test_several_questions_are_glanced_at_together():

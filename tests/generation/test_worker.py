@@ -95,7 +95,7 @@ def start(worker: Worker, prompt: TokenisedPrompt, tokens: int, cancel: threadin
 
 
 def likelihood(worker: Worker, prompt: TokenisedPrompt) -> float:
-    job = Job(prompt, measured=True)
+    job = Job(prompt, reading=True, measured=True)
     worker.submit(job)
     found = job.output.get()
     assert isinstance(found, tuple)
