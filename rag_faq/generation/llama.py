@@ -39,8 +39,8 @@ SCORED = 32
 # A batch of 1 to 7 tokens takes other kernels than a larger one and rounds otherwise: the last batch of a part is made
 # longer rather than leaving so few behind.
 LEAST = 8
-# Kernels for Intel's and AMD's processors take sixteen rows together where they can, in 1.7 times the time of four: with
-# the last group of four filled up, too, 28 rows took 0.364 s, and 32 0.339 s.
+# Kernels for Intel's and AMD's processors take sixteen rows together where they can, in 1.7 times the time of four.
+# With the last group of four filled up as well, 28 rows took 0.339 s instead of 0.364 s.
 _GROUP = 16 if platform.machine().lower() in ("x86_64", "amd64") else ALIGNMENT
 MOST_FILLING = 2 * ALIGNMENT
 # So many scores in one batch are each computed as if alone; more take those other kernels, and differ from them by

@@ -13,6 +13,7 @@ from rag_faq.retrieval.analysis import analyse
 # Cosine of a question with an entry's own question from which they ask nearly the same, if negations and numbers agree.
 # The whole answer is then better than a small model's extract of it.
 _SAME = 0.8
+_APART = 0.03  # by which no other entry's question may come as near
 _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 _REPLY = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -22,16 +23,19 @@ def own_question(question: str, hits: Sequence[Hit], *, nearly: bool = True) -> 
     """The entry whose own question this is, or, with `nearly`, all but is; None when it is none's.
 
     The same content words decide; else next to the same meaning, of the entry that the whole search puts first: where
-    it puts another first, words of the question tell them apart. Negations and numbers must agree.
+    it puts another first, words of the question tell them apart. Negations and numbers must agree, and no other entry
+    may be about as near in meaning: "what makes training hard?" is between two of them.
     """
     terms = set(analyse(question))
     alike = [hit for hit in hits if _signs(question) == _signs(hit.entry.question)]
     for hit in alike:
         if terms and terms == set(analyse(hit.entry.question)):
             return hit
-    if nearly and alike and alike[0] is hits[0] and alike[0].chunk.kind == "question" and alike[0].cosine >= _SAME:
-        return alike[0]
-    return None
+    if not nearly or not alike or alike[0] is not hits[0]:
+        return None
+    first, nearest_other = alike[0], max((hit.cosine for hit in hits[1:]), default=0.0)
+    same = first.chunk.kind == "question" and first.cosine >= max(_SAME, nearest_other + _APART)
+    return first if same else None
 
 
 def reply_of(text: str) -> str:

@@ -13,7 +13,7 @@ def hit(number, question, cosine, *, kind="question"):
 
 
 TRAIN = hit(1, "What are the challenges in training models?", 0.86)
-EFFICIENT = hit(2, "What makes models more efficient?", 0.84)
+EFFICIENT = hit(2, "What makes models more efficient?", 0.82)
 
 
 def test_the_same_content_words_decide_wherever_the_search_puts_the_entry():
@@ -25,6 +25,12 @@ def test_the_same_content_words_decide_wherever_the_search_puts_the_entry():
 def test_the_leading_entry_of_next_to_the_same_meaning_is_it():
     assert own_question("What is hard about training models?", [TRAIN, EFFICIENT]) is TRAIN
     assert own_question("What is hard about training models?", [TRAIN, EFFICIENT], nearly=False) is None
+
+
+@pytest.mark.parametrize(("other", "own"), [(0.82, True), (0.84, False)])
+def test_a_question_between_two_of_the_faqs_is_neither(other, own):
+    found = own_question("What is hard about training models?", [TRAIN, hit(2, "What is hard on models?", other)])
+    assert found is (TRAIN if own else None)
 
 
 def test_an_entry_that_the_search_does_not_put_first_is_not():

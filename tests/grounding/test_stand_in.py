@@ -29,12 +29,14 @@ def verifier():
         (ASKED, 0.6, [ELSEWHERE], False),  # nothing of the source in it, and no more than likely that it answers
         (ASKED, 0.85, [ELSEWHERE], True),
         (ASKED, 0.6, [ELSEWHERE, SPOILT], True),
-        (ASKED, 0.99, [INVENTED], False),  # names from nowhere
-        (ASKED, 0.99, [SPOILT, INVENTED], False),
+        (ASKED, 0.85, [INVENTED], False),  # names from nowhere
+        (ASKED, 0.85, [SPOILT, INVENTED], False),
+        (ASKED, 0.95, [INVENTED], True),  # next to certain that the source answers
         ("Which seeds do parrots need in Patagonia?", 0.95, [SPOILT], False),  # a name that the source does not know
         ("What is the weather like?", 0.6, [SPOILT], False),  # no passage comes near
         ("What is the weather like?", 0.85, [ELSEWHERE], False),
         ("What is the weather like?", 0.85, [SPOILT], True),
+        ("What is the weather like?", 0.95, [ELSEWHERE], True),
     ],
 )
 def test_it_depends_on_what_the_model_wrote_and_on_how_likely_an_answer_was(
