@@ -1,9 +1,9 @@
 """When nothing of what the model wrote holds: is the source's own text the better answer, or a refusal?
 
 A small model spoils what its source says, or gives in to a false premise: then the source itself is the answer. Or the
-source does not say what was asked, and the model makes something up. What was thought of the source before tells the two
-apart, and so do the model's own words: what is made up comes with names and numbers that no source has, or has next to
-nothing of the source in it.
+source does not say what was asked, and the model makes something up. What was thought of the source before tells the
+two apart, and so do the model's own words: what is made up comes with names and numbers that no source has, or has next
+to nothing of the source in it.
 """
 
 from __future__ import annotations
