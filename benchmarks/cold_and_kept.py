@@ -16,8 +16,9 @@ from rag_faq.generation.states import StateStore
 from rag_faq.generation.template import TokenisedPrompt
 from rag_faq.generation.together import Together
 
-WAYS = ("from kept states", "behind the gate", "in one batch")  # of reading a prompt otherwise than cold
-_BESIDE = 3  # prompts that are read before it in that batch
+# Of reading a prompt otherwise than cold.
+WAYS = ("from kept states", "behind the gate", "in one batch", "in one batch with likelihoods")
+_BESIDE = 2  # prompts that are read before it in that batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ class Comparison:
         held = [self._hold(asked, cold, answer, self._read(self._keeping, asked.answer), write=write)]
         self._read(self._keeping, asked.gate)
         held.append(self._hold(asked, cold, answer, self._read(self._keeping, asked.answer), write=write))
-        held.append(self._hold(asked, cold, answer, self._read_beside(asked.answer), write=write))
+        for measured in (False, True):
+            here = self._read_beside(asked.answer, measured=measured)
+            held.append(self._hold(asked, cold, answer, here, write=write))
         self._before.append(asked.answer)
         return Compared(asked.id, asked.sources, len(asked.answer.tokens), cold.seconds, tuple(held))
 
@@ -132,10 +135,10 @@ class Comparison:
         scores = self._model.logits()  # waits until they are there
         return Reading(restored, time.perf_counter() - start, scores, self._model.whole())
 
-    def _read_beside(self, prompt: TokenisedPrompt) -> Reading:
-        """Read behind others in one batch, and put back as the answer finds it."""
+    def _read_beside(self, prompt: TokenisedPrompt, *, measured: bool) -> Reading:
+        """Read behind others in one batch, and put back as the answer finds it; `measured`: with likelihoods."""
         start = time.perf_counter()
-        self._together.read([*self._before, prompt], _never)
+        self._together.read([*self._before, prompt], _never, measured=measured)
         seconds = time.perf_counter() - start
         scores = self._keeping.resume(prompt)
         if scores is None:  # no room for what was read

@@ -5,9 +5,11 @@
 
 Every question is searched for as it stands, without its history, and asked over the first entry found; every third one
 over the first two, every ninth over the first three. The cold side reads the prompt in one go, with no kept states and
-no cuts. The other side reads it three times: from the states of its sources, filled ahead as the chatbot fills them;
+no cuts. The other side reads it four times: from the states of its sources, filled ahead as the chatbot fills them;
 again behind the gate's question over the same sources, from the state after the question that the gate left; and in one
-batch behind the prompts of the three questions before, put back as an answer finds it that was judged there.
+batch behind the prompts of the two questions before, put back as an answer finds it that was judged there, without
+likelihoods and with them. With them more is scored in one batch, by other kernels, which round otherwise in the sixth
+place: there the scores of the token that follows are not those of the cold run, and context and answer are.
 
 Compared are the scores of the token that follows (bit for bit), the bytes of all that the context holds, and the
 greedy answer, up to so many tokens. What follows equal scores over an equal context is the same computation, so there
