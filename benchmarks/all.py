@@ -33,6 +33,7 @@ class Task:
 TASKS = (
     Task("start", "start"),
     Task("decode", "decode_speed"),
+    Task("batch", "batch_cost"),
     Task("search", "search_speed"),
     Task("index", "index_build"),
     Task("memory", "memory"),

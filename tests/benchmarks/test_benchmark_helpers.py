@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_faq import VOCABULARY, pet_retriever
 
-from benchmarks import decode_speed, index_build, search_speed, synthetic
+from benchmarks import batch_cost, decode_speed, index_build, search_speed, synthetic
 from benchmarks.all import TASKS, Task, run, table
 from benchmarks.process import anonymous, rest, rss
 from benchmarks.report import Figure, Report, number, percentile
@@ -221,10 +221,11 @@ def test_the_benchmarks_run_on_little() -> None:
     settings = Settings.load(llm="smollm2-135m-instruct-q4_1")
     reports = [
         decode_speed.run(settings, entries=2, tokens=24, quick=True),
+        batch_cost.run(settings, rounds=2, quick=True),
         index_build.run(settings, rounds=1, quick=True),
         search_speed.run(settings, count=3, quick=True),
     ]
     for report in reports:
         assert report.quick
         assert all(figure.value >= 0 for figure in report.figures)
-    assert [len(report.rows) for report in reports] == [2, 1, 3]
+    assert [len(report.rows) for report in reports] == [2, 24, 1, 3]
