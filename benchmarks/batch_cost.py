@@ -12,12 +12,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from benchmarks.loaded import loaded
 from benchmarks.report import Figure, Report, arguments, finish, median
 from rag_faq.generation.hardware import usable_cores
 from rag_faq.generation.llama import LEAST, LlamaModel, Row
-from rag_faq.generation.loading import Layout
-from rag_faq.models.cache import models_folder
-from rag_faq.models.resolve import resolve
 from rag_faq.settings import Settings
 
 LENGTHS = (16, 20, 24, 32)
@@ -48,15 +46,9 @@ def measure(model: LlamaModel, rounds: int) -> list[dict[str, Any]]:
 
 def run(settings: Settings, rounds: int, *, quick: bool) -> Report:
     """Load the model, measure."""
-    found = resolve(settings.llm, "llm", models_folder(settings.models))
-    threads = settings.threads or usable_cores()
-    layout = Layout(settings.context_tokens, threads, settings.gpu_layers or 0, settings.repack)
-    model = LlamaModel(found.path, layout)
-    try:
+    with loaded(settings) as model:
         measure(model, 1)  # the first batches bring the weights into memory
         rows = measure(model, 2 if quick else rounds)
-    finally:
-        model.free()
 
     def middle(length: int, scored: int) -> float:
         return median([row["seconds"] for row in rows if (row["tokens"], row["scored"]) == (length, scored)])
@@ -69,7 +61,9 @@ def run(settings: Settings, rounds: int, *, quick: bool) -> Report:
             Figure(f"{length} tokens, {scored} scored / 1 scored", middle(length, scored) / one, "ratio")
             for scored in (LEAST, length)
         ]
-    return Report("batch cost", quick, tuple(figures), {"llm": settings.llm, "threads": threads}, rows)
+    return Report(
+        "batch cost", quick, tuple(figures), {"llm": settings.llm, "threads": settings.threads or usable_cores()}, rows
+    )
 
 
 def main() -> None:

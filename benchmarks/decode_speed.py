@@ -12,16 +12,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.loaded import weights
 from benchmarks.report import Figure, Report, arguments, finish, median
 from rag_faq.corpus.reader import read_corpus
 from rag_faq.generation.engine import LlamaEngine
 from rag_faq.generation.generator import Sampling
-from rag_faq.generation.hardware import usable_cores
-from rag_faq.generation.loading import Layout
 from rag_faq.generation.prompt import answer_prompt
 from rag_faq.generation.raw import RawModel, raw_model
-from rag_faq.models.cache import models_folder
-from rag_faq.models.resolve import resolve
 from rag_faq.records import FaqEntry, Source
 from rag_faq.settings import Settings
 
@@ -62,21 +59,19 @@ def compare(engine: LlamaEngine, model: RawModel, entries: Sequence[FaqEntry], t
 
 def run(settings: Settings, entries: int, tokens: int, *, quick: bool) -> Report:
     """Load both, compare."""
-    found = resolve(settings.llm, "llm", models_folder(settings.models))
-    threads = settings.threads or usable_cores()
+    path, layout = weights(settings)
     corpus = read_corpus(settings.corpus).entries[: 2 if quick else entries]
     tokens = 24 if quick else tokens
-    layout = Layout(settings.context_tokens, threads, settings.gpu_layers or 0, settings.repack)
     engine = LlamaEngine.load(
-        found.path,
-        context_tokens=settings.context_tokens,
-        threads=threads,
-        gpu_layers=settings.gpu_layers or 0,
-        repack=settings.repack,
+        path,
+        context_tokens=layout.context_tokens,
+        threads=layout.threads,
+        gpu_layers=layout.gpu_layers,
+        repack=layout.repack,
         state_budget_bytes=0,
     )
     try:
-        with raw_model(found.path, layout) as model:
+        with raw_model(path, layout) as model:
             rows = compare(engine, model, corpus, tokens)
     finally:
         engine.close()
@@ -85,7 +80,7 @@ def run(settings: Settings, entries: int, tokens: int, *, quick: bool) -> Report
         Figure("decode, raw llama.cpp, p50", median([row["raw"] for row in rows]), "tokens/s"),
         Figure("served / raw", median([row["served"] / row["raw"] for row in rows]), "ratio", 0.95, "higher"),
     )
-    return Report("decode speed", quick, figures, {"llm": settings.llm, "threads": threads}, rows)
+    return Report("decode speed", quick, figures, {"llm": settings.llm, "threads": layout.threads}, rows)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cold_and_kept import WAYS, Asked, Compared, Comparison
+from benchmarks.loaded import loaded
 from benchmarks.report import Figure, Report, arguments, finish, median
 from benchmarks.sides import QUESTIONS
 from rag_faq.assembly import load_retriever
@@ -34,13 +35,10 @@ from rag_faq.evaluation.questions import Question, load_questions
 from rag_faq.generation.finding import Finder
 from rag_faq.generation.hardware import usable_cores
 from rag_faq.generation.llama import LlamaModel
-from rag_faq.generation.loading import Layout
 from rag_faq.generation.orders import without_orders
 from rag_faq.generation.prompt import answer_prompt, gate_prompt, prefix_prompt
 from rag_faq.generation.states import MemoryStates, StateStore
 from rag_faq.generation.template import ChatTemplate, tokenise_prompt
-from rag_faq.models.cache import models_folder
-from rag_faq.models.resolve import resolve
 from rag_faq.retrieval import query
 from rag_faq.retrieval.retriever import Retriever
 from rag_faq.settings import Settings
@@ -124,14 +122,9 @@ def run(
     questions = load_questions(file)[: 3 if quick else count]
     tokens = 8 if quick else tokens
     retriever = load_retriever(settings)
-    found = resolve(settings.llm, "llm", models_folder(settings.models))
     threads = settings.threads or usable_cores()
-    layout = Layout(settings.context_tokens, threads, settings.gpu_layers or 0, settings.repack)
-    model = LlamaModel(found.path, layout)
-    try:
+    with loaded(settings) as model:
         rows = tuple(measure(model, retriever, questions, tokens))
-    finally:
-        model.free()
     if not rows:
         raise InputFileError(f"{file} holds no question that has words and fits the context")
     setup = {"llm": settings.llm, "threads": threads, "file": file.name, "tokens": tokens, "written_twice": PROOF}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, TypeAlias
@@ -85,9 +85,12 @@ class KeptGenerator:
         return None if found is None else _spread(found)
 
     def read(self, prompts: Sequence[Prompt], *, likelihood: bool = True) -> tuple[Reading, ...] | None:
-        """Each as if it were alone, which they are in a batch as well; always with its likelihood."""
+        """Each as if it were alone, which they are in a batch as well. Computed and kept with its likelihood."""
         readings = [self._read(prompt) for prompt in prompts]
-        return tuple(reading for reading in readings if reading is not None) if None not in readings else None
+        if None in readings:
+            return None
+        told = tuple(reading for reading in readings if reading is not None)
+        return told if likelihood else tuple(replace(reading, likelihood=None) for reading in told)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens this text takes."""

@@ -61,7 +61,7 @@ class ProbingCalibration:
     read: Weights  # over READ_FEATURES: the probability where the model has but read the question
     verdict: Weights  # over VERDICT_FEATURES: … where it is asked, too
     plain: float  # with these log-odds by `lead`, the first entry needs nothing else
-    hoped: float  # what the probe is expected to tell at least, where the search is sure of the first entry
+    hoped: float  # what the probe is taken to tell, as long as nothing was read
     shift: float  # from the log-odds by `lead` to those of a verdict
     near: float  # entries with at least this share of the first one's score are read
     clear: float  # with these log-odds once the question was read, an entry needs no question about it
@@ -124,10 +124,8 @@ class Prober:
         There must be a question, and hits of each. They are read in one batch.
         """
         calibration = self._calibration
-        hoped = min((self._lead_odds(hits, calibration.hoped) for _, hits in asked), default=0.0)
-        readings = self.readings(
-            [(question, hits[0]) for question, hits in asked], likelihood=hoped < calibration.plain
-        )
+        sure = all(self._lead_odds(hits, calibration.hoped) >= calibration.plain for _, hits in asked)
+        readings = self.readings([(question, hits[0]) for question, hits in asked], likelihood=not sure)
         return [self._glance(hits, reading) for (_, hits), reading in zip(asked, readings, strict=True)]
 
     def _glance(self, hits: Sequence[Hit], reading: Reading) -> Glance:

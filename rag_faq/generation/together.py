@@ -83,30 +83,30 @@ class Together:
         found: dict[int, Reading] = {}
         pending = list(range(len(prompts)))
         while pending:
-            first, *others = pending
-            run = _Run(prompts[first], 0, len(prompts[first].tokens), measured)
-            found |= self._batch(prompts, (first, run), others, stop, piece)
-            pending = [number for number in others if number not in found]
+            found |= self._batch(prompts, pending, stop, piece, measured=measured)
+            pending = [number for number in pending if number not in found]
         return tuple(found[number] for number in range(len(prompts)))
 
     def _batch(
         self,
         prompts: Sequence[TokenisedPrompt],
-        leading: tuple[int, _Run],
-        others: Sequence[int],
+        pending: Sequence[int],
         stop: Callable[[], bool],
         piece: int,
+        *,
+        measured: bool,
     ) -> dict[int, Reading]:
-        """Read the leading prompt, and those of the others that go into its last batch."""
-        first, run = leading
-        run = replace(run, start=self._reader.approach(run.prompt, stop, piece))
+        """Read the first of the pending prompts, and those of the others that go into its last batch."""
+        first, *others = pending
+        prompt = prompts[first]
+        run = _Run(prompt, self._reader.approach(prompt, stop, piece), len(prompt.tokens), measured)
         told: list[float] = []
         while run.count > piece + LEAST or run.scored > _SCORED:
             if stop():
                 raise Interrupted
             between = run.start + SCORED
             done, run = replace(run, end=between), replace(run, start=between)
-            self._model.run(done.rows(TEXT), many_scores=run.likelihood)
+            self._model.run(done.rows(TEXT), many_scores=measured)
             told += self._log_probabilities(done, 0)
         beside = self._beside(prompts, others, run, piece + LEAST)
         if stop():
@@ -118,14 +118,14 @@ class Together:
         for sequence, (other, _) in zip(BESIDE, beside.values(), strict=False):
             places.append(len(rows))
             rows += other.rows(sequence)
-        self._model.run(rows, many_scores=run.likelihood)
+        self._model.run(rows, many_scores=measured)
         readings: dict[int, Reading] = {}
         runs = [(first, run), *((number, other) for number, (other, _) in beside.items())]
         for sequence, (number, read), place in zip((TEXT, *BESIDE), runs, places, strict=False):
             scores = self._model.logits(place + read.count - 1)
             all_told = (told if number == first else []) + self._log_probabilities(read, place)
             likelihood = sum(all_told) / len(all_told) if all_told else 0.0
-            readings[number] = Reading(likelihood if run.likelihood else None, scores)
+            readings[number] = Reading(likelihood if measured else None, scores)
             self._reader.keep_end(read.prompt, scores, sequence)
         return readings
 

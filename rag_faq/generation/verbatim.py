@@ -13,7 +13,7 @@ from rag_faq.retrieval.analysis import analyse
 # Cosine of a question with an entry's own question from which they ask nearly the same, if negations and numbers agree.
 # The whole answer is then better than a small model's extract of it.
 _SAME = 0.8
-_APART = 0.03  # by which no other entry's question may come as near
+_APART = 0.03  # … by which any text of another entry must be further from the question
 _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 _REPLY = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

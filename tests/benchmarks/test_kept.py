@@ -53,6 +53,15 @@ def test_what_was_asked_once_comes_from_the_file_also_in_the_next_process(model,
     again.close()
 
 
+def test_a_likelihood_that_is_not_wanted_is_not_told(model, tmp_path):
+    kept = KeptGenerator(model, tmp_path / "kept.db")
+    (told,), (untold,) = kept.read([ONE]), kept.read([ONE], likelihood=False)
+    assert untold.likelihood is None
+    assert untold.scores.tolist() == told.scores.tolist()
+    assert kept.computed == 1
+    kept.close()
+
+
 def test_another_prompt_other_options_and_another_longest_text_are_other_questions(model, tmp_path):
     kept = KeptGenerator(model, tmp_path / "kept.db")
     assert outputs(kept, ONE) != outputs(kept, OTHER)
