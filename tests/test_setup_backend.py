@@ -66,7 +66,14 @@ def test_a_gpu_without_its_compiler_is_pointed_out() -> None:
 def test_options_of_the_user_are_kept_and_come_last() -> None:
     chosen = backends.choose(GPU, {"CMAKE_ARGS": "-DCMAKE_CUDA_ARCHITECTURES=86"})
     assert chosen.cmake_args == "-DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES=86"
-    assert chosen.environment == {"CUDACXX": "/usr/local/cuda/bin/nvcc"}
+    assert chosen.environment["CUDACXX"] == "/usr/local/cuda/bin/nvcc"
+
+
+def test_every_build_is_without_amx_and_keeps_the_users_flags() -> None:
+    plain, own = backends.choose(LINUX, {}), backends.choose(LINUX, {"CXXFLAGS": "-O2"})
+    assert plain.environment == {"CFLAGS": "-U__AMX_INT8__", "CXXFLAGS": "-U__AMX_INT8__"}
+    assert own.environment == {"CFLAGS": "-U__AMX_INT8__", "CXXFLAGS": "-O2 -U__AMX_INT8__"}
+    assert plain.is_plain
 
 
 def test_only_a_build_without_options_may_come_from_pips_cache() -> None:

@@ -83,13 +83,19 @@ def build_name() -> str:
     )
 
 
+def uses_amx(api: Any) -> bool:
+    """True of a build with kernels for AMX, which take weights arranged anew. As GCC compiles them, they break down."""
+    return b"AMX_INT8 = 1" in api.llama_print_system_info()
+
+
 def model_params(api: Any, layout: Layout) -> Any:
     """llama.cpp's parameters for loading a model in this way."""
+    anew = layout.repack and not uses_amx(api)
     params = api.llama_model_default_params()
     params.n_gpu_layers = layout.gpu_layers
     # Weights that are arranged anew are a copy: a mapped file would stay in memory beside them.
-    params.load_mode = api.LLAMA_LOAD_MODE_NONE if layout.repack else api.LLAMA_LOAD_MODE_MMAP
-    params.use_extra_bufts = layout.repack
+    params.load_mode = api.LLAMA_LOAD_MODE_NONE if anew else api.LLAMA_LOAD_MODE_MMAP
+    params.use_extra_bufts = anew
     return params
 
 

@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def key_of(project: Project, backend: backends.Backend, flavour: str) -> str:
     """A hash of all that the environment is made from, its place included: an environment cannot be moved."""
     inputs = (project.constraints, project.root / "pyproject.toml")
-    return stamp.key_of(inputs, backend.name, backend.cmake_args, flavour, str(project.root))
+    built = (backend.name, backend.cmake_args, str(sorted(backend.environment.items())))
+    return stamp.key_of(inputs, *built, flavour, str(project.root))
 
 
 def _bring_up(project: Project, machine: Machine, environment: Mapping[str, str], *, dev: bool) -> None:

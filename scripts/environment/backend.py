@@ -11,11 +11,14 @@ from scripts.environment.problems import Problem, SetupError
 
 VARIABLE = "RAG_FAQ_LLAMA_BACKEND"
 NAMES = ("cpu", "cuda", "metal", "vulkan")
+# Without llama.cpp's kernels for AMX, which end the process with their first batch where GCC has compiled them: it
+# takes the configuration of the tiles for unused, and leaves it out. Those for AVX-512 are there too.
+_FLAGS = "-U__AMX_INT8__"
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A way to build llama.cpp.
+    """A way to build llama.cpp. `environment` is what its build has beside the user's environment.
 
     `cmake_args` is empty for the build that llama.cpp makes by itself on this system; only such a build may come from
     pip's cache, which does not remember with which options a wheel was made.
@@ -48,8 +51,10 @@ def choose(machine: Machine, environment: Mapping[str, str]) -> Backend:
         _check(wish, machine)
         name, reason = wish, f"{VARIABLE}={wish}"
     args = " ".join(part for part in (_option(name, machine), extra) if part)
-    compiler = {"CUDACXX": machine.nvcc} if name == "cuda" and machine.nvcc else {}
-    return Backend(name, reason, args, compiler)
+    variables = {name: f"{environment.get(name, '')} {_FLAGS}".strip() for name in ("CFLAGS", "CXXFLAGS")}
+    if name == "cuda" and machine.nvcc:
+        variables["CUDACXX"] = machine.nvcc
+    return Backend(name, reason, args, variables)
 
 
 def installed(site_packages: Path) -> frozenset[str] | None:

@@ -23,6 +23,13 @@ from scripts.environment.problems import Problem, SetupError
 BUILD_TOOLS = ("hatchling", "editables", "scikit-build-core", "cmake", "ninja", "setuptools")
 
 
+_ASK = """
+import sys
+from llama_cpp import llama_cpp
+sys.exit(b"AMX_INT8 = 1" in llama_cpp.llama_print_system_info())
+"""
+
+
 @dataclass(frozen=True)
 class Project:
     """The folders and files of a checkout."""
@@ -102,10 +109,9 @@ class Installer:
             self.make_venv()
             self.install_tools()
             self.install_torch()
-            rebuilt = self.install_llama()
+            self.install_llama()
             self.install_project(dev=dev)
-            if rebuilt:
-                self.check_llama()
+            self.check_llama()
         except PipError as error:
             raise SetupError(error.problem(self._project.log)) from error
 
@@ -174,16 +180,16 @@ class Installer:
 
     def check_llama(self) -> None:
         """Load llama.cpp once: a build that was kept on another processor may not run on this one."""
-        if _loads(self._project.python):
+        if _runs(self._project.python):
             return
-        _say("The build of llama.cpp does not run on this processor: compiling it here")
+        _say("The build of llama.cpp is none for this processor: compiling it here")
         self._install_llama(self._project.pinned("llama-cpp-python"), fresh=True)
-        if not _loads(self._project.python):
+        if not _runs(self._project.python):
             raise SetupError(
                 Problem(
                     "llama.cpp was built and does not load.",
-                    found=f"`{self._project.python} -c 'import llama_cpp'` fails",
-                    needed=f"a build that loads; the end of {self._project.log} may say more",
+                    found=f"`{self._project.python} -c 'import llama_cpp'` fails, or the build uses AMX",
+                    needed=f"a build that loads, without AMX; the end of {self._project.log} may say more",
                     remedies={"Without a GPU": "make run RAG_FAQ_LLAMA_BACKEND=cpu"},
                 )
             )
@@ -237,8 +243,9 @@ def exclusive(folder: Path) -> Iterator[None]:
         yield
 
 
-def _loads(python: Path) -> bool:
-    done = subprocess.run([str(python), "-c", "import llama_cpp"], capture_output=True, check=False)
+def _runs(python: Path) -> bool:
+    """Whether llama.cpp loads, and is without the kernels for AMX, which break down once a model runs."""
+    done = subprocess.run([str(python), "-c", _ASK], capture_output=True, check=False)
     return done.returncode == 0
 
 

@@ -96,6 +96,15 @@ def test_a_build_that_leaves_instructions_unused_is_to_be_compiled_anew(tmp_path
     assert "--no-binary llama-cpp-python" in found[1].mend
 
 
+def test_a_build_with_amx_is_to_be_compiled_anew_and_one_without_is_well(tmp_path: Path) -> None:
+    root = root_with(tmp_path, proc__cpuinfo=CPUINFO.replace("f16c", "f16c amx_int8"))
+    assert [finding.level for finding in machine.llama(PLAIN, Settings(), root)] == ["ok", "ok"]
+    with_amx = LlamaBuild("llama.cpp 1", (*PLAIN.features, "AMX_INT8"), offloads=False, gpus=())
+    found = machine.llama(with_amx, Settings(), root)[1]
+    assert (found.level, "kernels for AMX, which break down" in found.text) == ("warning", True)
+    assert found.mend.startswith("CFLAGS=-U__AMX_INT8__ CXXFLAGS=-U__AMX_INT8__ pip install ")
+
+
 def test_a_gpu_that_the_build_cannot_use_is_named(tmp_path: Path) -> None:
     root = root_with(tmp_path, proc__cpuinfo=CPUINFO, dev__nvidia0="")
     gpu = machine.llama(PLAIN, Settings(), root)[-1]

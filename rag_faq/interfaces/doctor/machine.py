@@ -14,7 +14,11 @@ from rag_faq.interfaces.doctor.probe import LlamaBuild, NoLlama
 from rag_faq.settings import Settings
 
 _GIB = 2**30
-_REBUILD = "pip install --force-reinstall --no-deps --no-cache-dir --no-binary llama-cpp-python llama-cpp-python"
+_WITHOUT_AMX = "-U__AMX_INT8__"
+_REBUILD = (
+    f"CFLAGS={_WITHOUT_AMX} CXXFLAGS={_WITHOUT_AMX} "
+    "pip install --force-reinstall --no-deps --no-cache-dir --no-binary llama-cpp-python llama-cpp-python"
+)
 # What llama.cpp calls an instruction set, and what Linux calls it; those that make a model faster.
 _SETS = {
     "AVX": "avx",
@@ -25,7 +29,6 @@ _SETS = {
     "AVX512_VNNI": "avx512_vnni",
     "AVX512_BF16": "avx512_bf16",
     "AVX_VNNI": "avx_vnni",
-    "AMX_INT8": "amx_int8",
     "DOTPROD": "asimddp",
     "MATMUL_INT8": "i8mm",
     "SVE": "sve",
@@ -69,6 +72,9 @@ def llama(build: LlamaBuild | NoLlama, settings: Settings, root: Path = Path("/"
             Finding("llama.cpp", "warning", f"the build leaves unused what the processor has: {', '.join(unused)}",
                     _REBUILD)
         )  # fmt: skip
+    if "AMX_INT8" in build.features:
+        text = "the build has kernels for AMX, which break down: weights are used as they lie in the file, slower"
+        found.append(Finding("llama.cpp", "warning", text, _REBUILD))
     return [*found, _offload(build, settings, root)]
 
 
