@@ -87,9 +87,9 @@ def test_no_more_sources_than_are_wanted():
 
 
 def test_a_part_that_is_not_answered_is_open_and_the_other_has_to_be_the_surer():
-    """Verdicts here are yes and 1.6 log-odds or so: 0.97 for a yes of 0.85, 0.84 for one of 0.5."""
+    """Verdicts here are yes and 1.6 log-odds or so: 0.99 for a yes of 0.95, 0.84 for one of 0.5."""
     searches = {BOTH: (1,), PARTS[0]: (1,), PARTS[1]: (3,)}
-    found = settle(BOTH, searches, {1: 0.85})
+    found = settle(BOTH, searches, {1: 0.95})
     assert (told(found), found.open_parts) == ([(PARTS[0], [(1, 1)])], (PARTS[1],))
     found = settle(BOTH, searches, {("cats", 1): 0.5})
     assert (told(found), found.open_parts) == ([(BOTH, [(1, 1)])], ())  # then it is taken as one question
@@ -133,7 +133,7 @@ SIDE_BY_SIDE = "What is there about fish and meat?"
 @pytest.mark.parametrize(
     ("question", "yes", "expected"),
     [
-        (SIDE_BY_SIDE, {1: 0.95, 2: 0.9}, [1, 2]),  # entry 1 has no meat
+        (SIDE_BY_SIDE, {1: 0.95, 2: 0.95}, [1, 2]),  # entry 1 has no meat
         (SIDE_BY_SIDE, {1: 0.95, 2: 0.4}, [1]),  # not sure enough
         ("What is there about fish?", {1: 0.95, 2: 0.9}, [1]),  # one thing
         ("What is there about cats and fish?", {1: 0.95, 2: 0.9}, [1]),  # entry 1 has both
@@ -236,11 +236,11 @@ def glancing(found, told):
 @pytest.mark.parametrize(
     ("found", "told", "begun"),
     [
-        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 3.0}, [(PARTS[0], [(1, 1)])]),
+        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 5.0}, [(PARTS[0], [(1, 1)])]),
         ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 2.0}, []),  # 0.88 is too little for half an answer
         ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 0.9}, []),  # not plain at all
-        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (1,)}, {"cats": 3.0}, []),  # one answer may serve both
-        ({BOTH: (1, 2), PARTS[1]: (2,)}, {"cats": 3.0}, []),  # nothing is found for it
+        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (1,)}, {"cats": 5.0}, []),  # one answer may serve both
+        ({BOTH: (1, 2), PARTS[1]: (2,)}, {"cats": 5.0}, []),  # nothing is found for it
     ],
 )
 def test_an_answer_begins_with_the_first_part_where_that_is_plain(found, told, begun):
@@ -261,14 +261,14 @@ def test_an_answer_from_two_entries_begins_with_the_first_one():
 
 
 def test_what_asks_for_one_thing_is_not_looked_at_ahead():
-    finder, says = glancing({"Do cats sleep?": (4, 1)}, {"cats": 3.0})
+    finder, says = glancing({"Do cats sleep?": (4, 1)}, {"cats": 5.0})
     begun = finder.begin(finder.search("Do cats sleep?"), 0.5)
     assert (begun.share, begun.glance, says.readings) == (None, None, 0)
 
 
 def test_another_part_for_the_entry_that_is_being_written_from_is_answered_by_itself():
     """The quick search leads it elsewhere, the closer one to the same entry."""
-    finder, _ = glancing({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 3.0, "dogs": 0.9})
+    finder, _ = glancing({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 5.0, "dogs": 0.9})
     closer = Searches({PARTS[1]: (1,)})
     finder._closer = closer
     searched = finder.search(BOTH)
