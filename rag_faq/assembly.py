@@ -235,7 +235,7 @@ def source_cut(settings: Settings, generator: Generator) -> Callable[[Hit], str]
         # A text with fewer characters than the limit has tokens cannot have more tokens: the usual case is free.
         if len(hit.entry.answer) <= most:
             return hit.entry.answer
-        return window(hit.entry, hit.chunk.text, generator.count_tokens, most)
+        return window(hit.entry, (hit.passage or hit.chunk).text, generator.count_tokens, most)
 
     return cut
 

@@ -40,7 +40,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An entry that was found, with the chunk of it that matched best."""
+    """An entry that was found, with the chunk of it that matched best.
+
+    That may be a question, the entry's own or another one that leads to it; the `passage` is a part of its text.
+    """
 
     entry: FaqEntry
     score: float  # fused score, 0 to about 1
@@ -49,6 +52,13 @@ class Hit:
     cosine: float = 0.0  # best cosine of any of the entry's chunks with the question
     lexical: float = 0.0  # best lexical score of the entry, brought to 0..1 the same way for every question
     coverage: float = 0.0  # share of the question's content words that the entry has, weighted by their rarity
+    passage: Chunk | None = None  # of the entry's text, what matched best; `None` where no part of it is in the index
+
+    @property
+    def matched(self) -> str:
+        """The words of the document that matched best: no other wording of a question, which it does not have."""
+        theirs = self.chunk.kind in ("wording", "written")
+        return self.passage.text if theirs and self.passage is not None else self.chunk.text
 
 
 @dataclass(frozen=True, slots=True)

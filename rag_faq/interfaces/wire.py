@@ -37,7 +37,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "id": hit.entry.id,
         "question": hit.entry.question,
         "score": round(hit.score, 4),
-        "matched": hit.chunk.text,
+        "matched": hit.matched,
     }
 
 

@@ -18,6 +18,8 @@ from rag_faq.retrieval.store import FaqIndex
 POOL_CHUNKS = 800
 POOL_ENTRIES = 200
 
+_PASSAGES = ("paragraph", "bullet")
+
 Floats = NDArray[np.float32]
 
 
@@ -49,6 +51,16 @@ class _Evidence:
     starts: NDArray[np.int64]  # those of entry i are rows[starts[i]:starts[i + 1]]
     strength: Floats  # what each of these chunks adds to the score as a part
 
+    def chunks_of(self, i: int) -> tuple[NDArray[np.int64], Floats]:
+        """The rows of the chunks of entry i, and the strength of each."""
+        these = slice(*self.starts[i : i + 2])
+        return self.rows[these], self.strength[these]
+
+    def best_chunk(self, i: int) -> int:
+        """The row of the part that adds most to the score of entry i; of equals the first in the document."""
+        rows, strength = self.chunks_of(i)
+        return int(rows[np.argmax(strength)])
+
 
 class Retriever:
     """Searches one index. Immutable; safe for many threads."""
@@ -60,6 +72,9 @@ class Retriever:
         rows = {entry.id: row for row, entry in enumerate(index.entries)}
         self._entry_of = np.array([rows[chunk.entry_id] for chunk in index.chunks], dtype=np.int64)
         self._whole, self._part = _roles(index.chunks, self._entry_of)
+        self._passage = self._part & np.array(
+            [chunk.kind in (*_PASSAGES, "entry") for chunk in index.chunks], dtype=np.bool_
+        )
         # Chunks by entry: those of entry e are _order[_starts[e]:_starts[e + 1]].
         self._order = np.argsort(self._entry_of, kind="stable")
         self._starts = np.searchsorted(self._entry_of[self._order], np.arange(len(index.entries) + 1))
@@ -67,8 +82,8 @@ class Retriever:
     def search(self, question: str, k: int = 10) -> tuple[Hit, ...]:
         """The `k` best entries, best first; ties keep the document's order. Scores compare between questions.
 
-        A hit's `chunk` is the part of the entry that matched best; `lexical` is the better of the entry's and its
-        best chunk's BM25, brought to 0..1 in the same way for every question.
+        A hit's `chunk` is the part of the entry that matched best, its `passage` that of its text; `lexical` is the
+        better of the entry's and its best chunk's BM25, brought to 0..1 in the same way for every question.
         """
         query = self.embedder.encode([question])[0]
         concepts = self.index.lexical_entries.concepts(question)
@@ -81,11 +96,12 @@ class Retriever:
             Hit(
                 entry=self.index.entries[evidence.entries[i]],
                 score=float(scores[i]),
-                chunk=self.index.chunks[_best_chunk(evidence, i)],
+                chunk=self.index.chunks[evidence.best_chunk(i)],
                 rank=rank,
                 cosine=float(max(evidence.entry[i], evidence.part[i])),
                 lexical=float(max(evidence.words[i], evidence.part_words[i])),
                 coverage=float(coverage[evidence.entries[i]]),
+                passage=self._best_passage(evidence, i),
             )
             for rank, i in enumerate(best.tolist(), start=1)
         )
@@ -130,6 +146,12 @@ class Retriever:
             strength=np.where(is_part, strength, nothing),
         )
 
+    def _best_passage(self, evidence: _Evidence, i: int) -> Chunk | None:
+        """The passage that adds most to the score of entry i; `None` where it has none."""
+        rows, strength = evidence.chunks_of(i)
+        own = self._passage[rows]
+        return self.index.chunks[rows[own][np.argmax(strength[own])]] if own.any() else None
+
     def _saturated(self, index: LexicalIndex, concepts: tuple[Concept, ...]) -> Floats:
         """BM25 of every text, 0 to 1.
 
@@ -155,12 +177,6 @@ class Retriever:
         return self._order[np.arange(lengths.sum()) + np.repeat(begins - starts, lengths)], starts
 
 
-def _best_chunk(evidence: _Evidence, i: int) -> int:
-    """The row of the part that adds most to the score of entry i; of equals the first in the document."""
-    start, end = evidence.starts[i : i + 2]
-    return int(evidence.rows[start + np.argmax(evidence.strength[start:end])])
-
-
 def _highest(values: Floats, count: int) -> NDArray[np.int64]:
     """The rows of the highest values, in no order."""
     return np.argpartition(-values, count)[:count] if count < len(values) else np.arange(len(values))
@@ -175,5 +191,5 @@ def _roles(chunks: Sequence[Chunk], entry_of: NDArray[np.int64]) -> tuple[NDArra
     whole = np.zeros(len(chunks), dtype=bool)
     entries = np.flatnonzero([chunk.kind == "entry" for chunk in chunks])
     whole[entries[np.unique(entry_of[entries], return_index=True)[1]]] = True
-    passages = np.flatnonzero([chunk.kind in ("paragraph", "bullet") for chunk in chunks])
+    passages = np.flatnonzero([chunk.kind in _PASSAGES for chunk in chunks])
     return whole, ~whole | ~np.isin(entry_of, entry_of[passages])

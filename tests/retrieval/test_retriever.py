@@ -52,6 +52,16 @@ def test_the_hit_carries_its_best_part(tmp_path):
     assert found.search("a bird")[0].chunk.text == "What does a cat eat?\nA cat may also eat a bird."
 
 
+def test_a_hit_has_the_passage_that_matched_best_behind_a_question_too(tmp_path):
+    bird = Chunk("pets#1/wording/0", "pets#1", "bird", "wording")
+    hit = retriever(tmp_path / "i", chunks=(*CHUNKS, bird)).search("bird")[0]
+    assert (hit.chunk, hit.passage and hit.passage.text) == (bird, "What does a cat eat?\nA cat may also eat a bird.")
+    asked = retriever(tmp_path / "j").search("What does a cat eat?")[0]
+    assert asked.matched == "What does a cat eat?"
+    assert asked.passage is not None
+    assert asked.passage.kind == "paragraph"
+
+
 def test_ranks_count_from_one_and_scores_fall(tmp_path):
     hits = retriever(tmp_path / "i").search("cat or dog")
     assert [hit.rank for hit in hits] == [1, 2, 3]
@@ -107,6 +117,8 @@ def test_another_question_leads_to_its_entry(tmp_path, kind):
     hit = found.search("pebbles swallowed by a bird")[0]
     assert (hit.entry.number, hit.chunk) == (3, other)
     assert hit.coverage == 1.0  # its words count as the entry's own
+    assert hit.passage == CHUNKS[-1]  # what can be shown of the document is not this question
+    assert hit.matched == "Who eats a stone?\nNobody."
 
 
 def test_an_entry_without_a_whole_or_without_parts_is_judged_by_what_it_has(tmp_path):
