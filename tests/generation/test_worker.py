@@ -301,6 +301,20 @@ def test_states_are_filled_ahead_when_nobody_waits(worker, tokenised):
     assert np.array_equal(scores(one, question), scores(worker(None), question))
 
 
+def test_what_the_last_start_left_on_the_disk_is_in_memory_before_anybody_asks(worker, tokenised, tmp_path):
+    prompt = tokenised("", ENTRIES[0])
+    first = worker(StateStore(MemoryStates(MEMORY), DiskStates(tmp_path, MEMORY)))
+    first.fill([lambda: prompt])
+    wait_until(lambda: first.idle)
+    first.stop()
+    states = StateStore(MemoryStates(MEMORY), DiskStates(tmp_path, MEMORY))
+    again = worker(states)
+    again._model.decode = None  # type: ignore[method-assign]  # nothing is computed anew
+    again.fill([lambda: prompt])
+    wait_until(lambda: again.idle)
+    assert all(key in states.memory for key in state_keys("this model", prompt)[: len(prompt.cuts)])
+
+
 def test_a_caller_interrupts_filling_and_what_was_done_is_not_done_again(worker, tokenised):
     one = worker(StateStore(MemoryStates(MEMORY)))
     long = tokenised("", "".join(ENTRIES) * 6)
