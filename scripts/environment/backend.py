@@ -51,7 +51,7 @@ def choose(machine: Machine, environment: Mapping[str, str]) -> Backend:
         _check(wish, machine)
         name, reason = wish, f"{VARIABLE}={wish}"
     args = " ".join(part for part in (_option(name, machine), extra) if part)
-    variables = {name: f"{environment.get(name, '')} {_FLAGS}".strip() for name in ("CFLAGS", "CXXFLAGS")}
+    variables = {flags: f"{environment.get(flags, '')} {_FLAGS}".strip() for flags in ("CFLAGS", "CXXFLAGS")}
     if name == "cuda" and machine.nvcc:
         variables["CUDACXX"] = machine.nvcc
     return Backend(name, reason, args, variables)
