@@ -37,6 +37,11 @@ class Chunk:
     text: str
     kind: ChunkKind
 
+    @property
+    def is_other_question(self) -> bool:
+        """Another question that the entry answers, whoever wrote it: no text of the document."""
+        return self.kind in ("wording", "written")
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -57,8 +62,8 @@ class Hit:
     @property
     def matched(self) -> str:
         """The words of the document that matched best: no other wording of a question, which it does not have."""
-        theirs = self.chunk.kind in ("wording", "written")
-        return self.passage.text if theirs and self.passage is not None else self.chunk.text
+        shown = self.passage if self.chunk.is_other_question else None
+        return (shown or self.chunk).text
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,11 @@ def test_a_gpu_without_its_compiler_is_pointed_out() -> None:
 def test_options_of_the_user_are_kept_and_come_last() -> None:
     chosen = backends.choose(GPU, {"CMAKE_ARGS": "-DCMAKE_CUDA_ARCHITECTURES=86"})
     assert chosen.cmake_args == "-DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES=86"
-    assert chosen.environment["CUDACXX"] == "/usr/local/cuda/bin/nvcc"
+    assert chosen.environment == {
+        "CUDACXX": "/usr/local/cuda/bin/nvcc",
+        "CFLAGS": "-U__AMX_INT8__",
+        "CXXFLAGS": "-U__AMX_INT8__",
+    }
 
 
 def test_every_build_is_without_amx_and_keeps_the_users_flags() -> None:

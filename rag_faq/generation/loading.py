@@ -83,9 +83,19 @@ def build_name() -> str:
     )
 
 
+def features(system_info: str) -> tuple[str, ...]:
+    """The names that llama.cpp's line "CPU : SSE3 = 1 | AVX2 = 1 | …" says 1 of, in its order."""
+    found = []
+    for field in system_info.replace(":", "|").split("|"):
+        name, equals, value = field.partition("=")
+        if equals and value.strip() == "1":
+            found.append(name.strip())
+    return tuple(found)
+
+
 def uses_amx(api: Any) -> bool:
     """True of a build with kernels for AMX, which take weights arranged anew. As GCC compiles them, they break down."""
-    return b"AMX_INT8 = 1" in api.llama_print_system_info()
+    return "AMX_INT8" in features(api.llama_print_system_info().decode())
 
 
 def model_params(api: Any, layout: Layout) -> Any:

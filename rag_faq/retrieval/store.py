@@ -251,7 +251,7 @@ def _write(building: Path, entries: Sequence[FaqEntry], chunks: Sequence[Chunk],
     (building / MAP).write_text(draw(entries, chunks, vectors).to_text(), encoding="utf-8")
     asked: dict[str, list[str]] = {}  # other questions that the entry answers, whoever wrote them
     for chunk in chunks:
-        if chunk.kind in ("wording", "written"):
+        if chunk.is_other_question:
             asked.setdefault(chunk.entry_id, []).append(chunk.text)
     texts = ["\n".join((entry.question, entry.answer, *asked.get(entry.id, ()))) for entry in entries]
     LexicalIndex.build(texts).save(building / LEXICAL / "entries")

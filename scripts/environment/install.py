@@ -25,8 +25,8 @@ BUILD_TOOLS = ("hatchling", "editables", "scikit-build-core", "cmake", "ninja", 
 
 _ASK = """
 import sys
-from llama_cpp import llama_cpp
-sys.exit(b"AMX_INT8 = 1" in llama_cpp.llama_print_system_info())
+from rag_faq.generation.loading import library, uses_amx
+sys.exit(uses_amx(library().api))
 """
 
 

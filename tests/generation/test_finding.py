@@ -238,6 +238,7 @@ def glancing(found, told):
     [
         ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 5.0}, [(PARTS[0], [(1, 1)])]),
         ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 2.0}, []),  # 0.88 is too little for half an answer
+        ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 3.0}, []),  # and so is 0.95
         ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (2,)}, {"cats": 0.9}, []),  # not plain at all
         ({BOTH: (1, 2), PARTS[0]: (1,), PARTS[1]: (1,)}, {"cats": 5.0}, []),  # one answer may serve both
         ({BOTH: (1, 2), PARTS[1]: (2,)}, {"cats": 5.0}, []),  # nothing is found for it

@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 
 from rag_faq.errors import DiskError, IndexMissingError, SettingsError, UnknownModelError
 from rag_faq.generation.hardware import Gpu
+from rag_faq.generation.loading import features
 from rag_faq.interfaces.cli import app
 from rag_faq.interfaces.doctor import bench, machine, stores
 from rag_faq.interfaces.doctor.findings import Finding, any_problem, as_text, from_error, ok
 from rag_faq.interfaces.doctor.origins import origins
-from rag_faq.interfaces.doctor.probe import LlamaBuild, NoLlama, features, llama_build, read_answer
+from rag_faq.interfaces.doctor.probe import LlamaBuild, NoLlama, llama_build, read_answer
 from rag_faq.interfaces.doctor.write import write_settings
 from rag_faq.settings import Settings
 

@@ -144,7 +144,7 @@ def test_search_gives_the_nearest_entries_best_first(client, chatbot) -> None:
         "id": "pets#2",
         "question": "How long do dogs sleep?",
         "score": round(first.score, 4),
-        "matched": first.matched,
+        "matched": first.chunk.text,
     }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag_faq.generation.hardware import Gpu
+from rag_faq.generation.loading import features
 
 _SECONDS = 60
 
@@ -58,16 +59,6 @@ def read_answer(status: int, out: str, complaints: str) -> LlamaBuild | NoLlama:
         offloads=answer["offloads"],
         gpus=tuple(Gpu(**gpu) for gpu in answer["gpus"]),
     )
-
-
-def features(system_info: str) -> tuple[str, ...]:
-    """The names that llama.cpp's line "CPU : SSE3 = 1 | AVX2 = 1 | …" says 1 of, in its order."""
-    found = []
-    for field in system_info.replace(":", "|").split("|"):
-        name, equals, value = field.partition("=")
-        if equals and value.strip() == "1":
-            found.append(name.strip())
-    return tuple(found)
 
 
 def main() -> None:
