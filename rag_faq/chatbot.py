@@ -202,6 +202,8 @@ class FaqChatbot:
             return text, replies.NO_WORDS
         if query.is_courtesy(text):
             return text, replies.COURTESY
+        if query.is_about_the_chatbot(text):
+            return text, replies.THE_CHATBOT
         text = without_orders(text)
         return text, "" if query.has_words(text) else replies.ONLY_ORDERS
 

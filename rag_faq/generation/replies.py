@@ -10,6 +10,7 @@ from rag_faq.records import FaqEntry
 EMPTY_QUESTION = "Please type a question. There was none to answer."
 NO_WORDS = "That has no words to look for. Please ask a question in words."
 COURTESY = "You are welcome. Ask me anything that the FAQ may answer."
+THE_CHATBOT = "I am a program that answers from the FAQ, and no human. Ask me anything that it may answer."
 ONLY_ORDERS = "I only answer questions from the FAQ, and found none in that. Please ask one."
 STOPPED = "Stopped before the end."
 NO_MODEL = "No language model is at hand, so this is the FAQ's own text."

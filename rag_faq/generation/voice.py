@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 AUTHOR: Final = "The FAQ's author"
+_OF_AUTHOR = re.compile(rf"\b{AUTHOR}\b", re.IGNORECASE)
 # "my" alone is no sign of an author: it stands in names ("Be My Eyes") and in what users say.
 _FIRST_PERSON = re.compile(r"(?<![\w/'’-])I(?:['’](?:ve|m|d|ll))?(?![\w/])")
 _MY = re.compile(r"(?:^|(?<=[.!?:]\s)|(?<=\n))My\b(?!\s+[A-Z])")
@@ -23,6 +24,11 @@ _UNBENT = re.compile(
 def speaks_as_author(text: str) -> bool:
     """True when the text speaks in the first person."""
     return _FIRST_PERSON.search(text) is not None
+
+
+def speaks_of_author(text: str) -> bool:
+    """True when the text says something of its writer, as "I" or as the FAQ's author."""
+    return speaks_as_author(text) or _OF_AUTHOR.search(text) is not None
 
 
 def as_author(text: str) -> str:

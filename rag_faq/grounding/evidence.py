@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_faq.generation.voice import speaks_of_author
 from rag_faq.grounding.binding import binding, copied
 from rag_faq.grounding.conflicts import antonym_conflict, foreign, negation_conflict
 from rag_faq.grounding.matching import HELD, Match, Stems, match_words, share, window_shares
@@ -100,7 +101,7 @@ def gather(sentence: str, view: SourceView, embedder: Embedder, vectors: WordVec
             copied_apart=taken * _some(bound.apart),
             scattered=float(len(matches) <= _SHORT and coverage - together > _APART),
         ),
-        objection=_objection(items, parts, view, stems),
+        objection=_of_nobody(sentence, view) or _objection(items, parts, view, stems),
         quote=(view.question.text if quote_in_question else view.text)[quote_span.start : quote_span.end],
         quote_span=quote_span,
         quote_in_question=quote_in_question,
@@ -122,6 +123,12 @@ def _clauses(sentence: str, matches: Sequence[Match]) -> list[tuple[tuple[Token,
         if held:
             found.append((clause, held))
     return found
+
+
+def _of_nobody(sentence: str, view: SourceView) -> str:
+    """The objection to what is said of the author, in a source where no author speaks: it is the model's own person."""
+    spoken = speaks_of_author(sentence) and not speaks_of_author(view.text)
+    return "no author speaks in the source" if spoken else ""
 
 
 def _objection(

@@ -52,6 +52,18 @@ _BESIDE_COURTESY = frozenset({
     "got", "it", "well", "done", "job", "answer", "are", "is", "was", "that", "this", "again", "all",
 })  # fmt: skip
 
+# "Are you a human?", "am I talking to a bot here", "is this a real person?": what is asked for, how, and other words.
+_BEING = frozenset({
+    "human", "person", "somebody", "someone", "bot", "robot", "chatbot", "machine", "computer", "program", "ai",
+    "real", "alive", "conscious", "sentient", "llm", "gpt", "chatgpt",
+})  # fmt: skip
+_BEING_ASKED = re.compile(r"\b(?:are|r)\s+(?:you|u)\b|\b(?:am|is)\s+(?:i|this|there)\b|\byou(?:'re|\s+are)\b")
+_BESIDE_BEING = frozenset({
+    "are", "r", "you", "u", "re", "am", "is", "i", "this", "it", "there", "a", "an", "or", "not", "just", "really",
+    "actually", "some", "kind", "of", "being", "live", "talking", "speaking", "chatting", "writing", "to", "with", "here",
+    "who", "what", "so", "then", "tell", "me", "if", "at", "the", "other", "end", "model", "language", "only",
+})  # fmt: skip
+
 
 def plain(question: str) -> str:
     """The question as plain text on one line: no tags, no Markdown marks, no control characters, NFKC.
@@ -85,6 +97,13 @@ def is_courtesy(text: str) -> bool:
     if "?" in text or not words or words[0] in ("is", "are", "was"):
         return False
     return not _COURTESY.isdisjoint(words) and _COURTESY.issuperset(set(words) - _BESIDE_COURTESY)
+
+
+def is_about_the_chatbot(text: str) -> bool:
+    """True where nothing is asked but whether a human or a machine answers."""
+    lower = text.lower().replace("’", "'")
+    words = set(re.findall(r"[a-z]+", lower)) - _COURTESY
+    return _BEING_ASKED.search(lower) is not None and not _BEING.isdisjoint(words) and words <= _BEING | _BESIDE_BEING
 
 
 def candidates(question: str, most_words: int = 60) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ def test_what_the_source_says_is_supported(verifier: Verifier, sentence: str) ->
         ("It prevents mould and reduces shelf life.", '"reduces" contradicts the source\'s "increases"'),
         ("The mill is open to visitors on Sundays for a fee.", 'the name "Sundays" is not in the source'),
         ("Unicorns eat hay.", 'the source does not speak of "Unicorns", "eat", "hay"'),
+        ("The FAQ's author built the mill in 1786.", "no author speaks in the source"),
+        ("I built the mill in 1786.", "no author speaks in the source"),
         ("It is so.", "it says nothing that could be checked"),
     ],
 )
@@ -71,6 +73,12 @@ def test_what_the_source_does_not_say_is_not(verifier: Verifier, sentence: str, 
     support = check(verifier, sentence)
     assert (support.supported, support.reason) == (False, reason)
     assert support.score < verifier.threshold
+
+
+@pytest.mark.parametrize("source", ["I keep flour in dry bins.", "Flour is kept in dry bins by the FAQ's author."])
+@pytest.mark.parametrize("sentence", ["The FAQ's author keeps flour in dry bins.", "I keep flour in dry bins."])
+def test_where_the_author_speaks_or_is_named_something_may_be_said_of_the_author(verifier, source, sentence):
+    assert verifier.check(sentence, source, QUESTION).supported
 
 
 def test_the_users_claims_are_no_evidence_and_the_entrys_question_is(verifier: Verifier) -> None:

@@ -145,3 +145,38 @@ def test_polite_words_alone_are_no_question(text):
 )
 def test_with_any_other_word_or_a_question_mark_they_may_be_one(text):
     assert not query.is_courtesy(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "are you a human?",
+        "Are you human or am I talking to a machine?",
+        "r u a bot",
+        "hey, is this a real person",
+        "so you're just a chatbot?",
+        "Am I chatting with an AI here?",
+        "is there someone at the other end?",
+    ],
+)
+def test_whether_a_human_answers_is_asked_of_the_chatbot(text):
+    assert query.is_about_the_chatbot(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is AI?",
+        "is it human?",
+        "is this a human right?",
+        "Are you going to explain what a GAN is?",
+        "Is there a program that draws?",
+        "is this model alive to the risks",
+        "what is a language model",
+        "Is AI conscious?",
+        "a human",
+        "",
+    ],
+)
+def test_a_question_of_anything_else_is_not_about_the_chatbot(text):
+    assert not query.is_about_the_chatbot(text)
