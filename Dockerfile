@@ -30,7 +30,8 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --no-deps --index-url "${TORCH_INDEX}" torch
 
 # Not for the processor that builds the image alone: for any x86-64 with AVX2, and any ARM.
-ARG LLAMA_CMAKE_ARGS=-DGGML_NATIVE=OFF
+# With llama.cpp's own threads: OpenMP's sleep too often beside torch's.
+ARG LLAMA_CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF"
 # hadolint ignore=DL3013
 RUN CMAKE_ARGS="${LLAMA_CMAKE_ARGS}" pip install --no-deps --no-build-isolation llama-cpp-python
 

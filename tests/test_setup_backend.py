@@ -80,6 +80,16 @@ def test_every_build_is_without_amx_and_keeps_the_users_flags() -> None:
     assert plain.is_plain
 
 
+def test_every_build_has_threads_of_its_own_unless_the_user_wants_openmp() -> None:
+    assert backends.choose(LINUX, {}).variables == {
+        "CFLAGS": "-U__AMX_INT8__",
+        "CXXFLAGS": "-U__AMX_INT8__",
+        "CMAKE_ARGS": "-DGGML_OPENMP=off",
+    }
+    wished = backends.choose(GPU, {"CMAKE_ARGS": "-DGGML_OPENMP=on"})  # CMake takes the last one
+    assert wished.variables["CMAKE_ARGS"] == "-DGGML_OPENMP=off -DGGML_CUDA=on -DGGML_OPENMP=on"
+
+
 def test_only_a_build_without_options_may_come_from_pips_cache() -> None:
     assert backends.choose(LINUX, {}).is_plain
     assert not backends.choose(LINUX, {"CMAKE_ARGS": "-DGGML_NATIVE=off"}).is_plain

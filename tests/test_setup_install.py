@@ -15,6 +15,7 @@ from scripts.environment.backend import Backend
 from scripts.environment.install import BUILD_TOOLS, Installer, Project, unusable
 from scripts.environment.machine import Machine
 from scripts.environment.pip import Pip, PipError
+from scripts.environment.problems import SetupError
 from scripts.environment.progress import Progress
 
 CPU = Backend("cpu", "no NVIDIA GPU")
@@ -24,13 +25,14 @@ CUDA = Backend("cuda", "a GPU", "-DGGML_CUDA=on", {"CUDACXX": "/cuda/nvcc"})
 class WrittenPip:
     """Instead of installing `name==version` it lays down the files by which the installer knows it.
 
-    `cached` is the backend of a llama.cpp that pip has kept; without one, it builds what CMAKE_ARGS says.
+    `cached` is the backend of a llama.cpp that pip has kept; without one, it builds what CMAKE_ARGS says. `codes` are
+    those with which the builds load, one after the other; the last one stays.
     """
 
-    def __init__(self, project: Project, cached: str | None = None, loads_after: int = 1) -> None:
+    def __init__(self, project: Project, cached: str | None = None, codes: Sequence[int] = (0,)) -> None:
         self.project = project
         self.cached = cached
-        self.loads_after = loads_after
+        self.codes = list(codes)
         self.calls: list[tuple[str, ...]] = []
         self.environments: list[Mapping[str, str]] = []
 
@@ -47,22 +49,27 @@ class WrittenPip:
             info.mkdir(parents=True)
             (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
             if name == "llama-cpp-python":
-                self._build("--no-cache-dir" in arguments, environment or {})
+                self._build("--no-binary" in arguments, environment or {})
+
+    def forget(self, name: str) -> bool:
+        known, self.cached = self.cached, None
+        self.calls.append(("forget", name))
+        return known is not None
 
     def requirements_of(self, requirement: str, arguments: Sequence[str] = ()) -> list[str]:
         return ["filelock"]
 
-    def _build(self, fresh: bool, environment: Mapping[str, str]) -> None:
+    def _build(self, anew: bool, environment: Mapping[str, str]) -> None:
         lib = self.project.site_packages / "llama_cpp" / "lib"
         shutil.rmtree(lib, ignore_errors=True)
         lib.mkdir(parents=True)
         (lib / "libggml-cpu.so").touch()
         backend = "cuda" if "CUDA" in environment.get("CMAKE_ARGS", "") else "cpu"
-        if not fresh and self.cached:
+        if not anew and self.cached:
             backend = self.cached
         (lib / f"libggml-{backend}.so").touch()
-        self.loads_after -= 1
-        python(self.project, 0 if self.loads_after <= 0 else 132)
+        python(self.project, self.codes[0])
+        self.codes = self.codes[1:] or self.codes
 
 
 def python(project: Project, code: int) -> None:
@@ -109,14 +116,14 @@ def test_a_plain_build_of_llama_may_come_from_pips_cache_and_another_must_not(pr
     assert "--no-cache-dir" not in pip.calls[0]
     assert installer(project, pip, CUDA).install_llama()
     assert {"--no-cache-dir", "--force-reinstall"} <= set(pip.calls[1])
-    assert pip.environments[1] == {"CMAKE_ARGS": "-DGGML_CUDA=on", "CUDACXX": "/cuda/nvcc"}
+    assert pip.environments[1] == {"CMAKE_ARGS": "-DGGML_OPENMP=off -DGGML_CUDA=on", "CUDACXX": "/cuda/nvcc"}
     assert not installer(project, pip, CUDA).install_llama()
 
 
 def test_a_kept_build_for_another_backend_is_found_out_and_compiled_anew(project: Project) -> None:
     pip = WrittenPip(project, cached="cuda")
     installer(project, pip).install_llama()
-    assert ["--no-cache-dir" in call for call in pip.calls] == [False, True]
+    assert llama_calls(pip) == [(), FORGOTTEN, ANEW]
 
 
 def test_changed_options_build_anew_though_the_backend_is_the_same(project: Project) -> None:
@@ -127,12 +134,51 @@ def test_changed_options_build_anew_though_the_backend_is_the_same(project: Proj
     assert installer(project, pip).install_llama()
 
 
-def test_a_kept_build_that_does_not_run_on_this_processor_is_compiled_anew(project: Project) -> None:
-    pip = WrittenPip(project, loads_after=2)
+SLOW, BROKEN = 3, 132
+FORGOTTEN = ("forget", "llama-cpp-python")
+ANEW = ("--force-reinstall", "--no-binary", "llama-cpp-python")
+
+
+def llama_calls(pip: WrittenPip) -> list[tuple[str, ...]]:
+    """What was asked of pip for llama.cpp, without what is always the same."""
+    always = {"--verbose", "--no-deps", "--no-build-isolation", "llama-cpp-python==0.3.36"}
+    return [tuple(a for a in call if a not in always) for call in pip.calls]
+
+
+@pytest.mark.parametrize(
+    ("cached", "codes", "calls"),
+    [
+        ("cpu", [0], [()]),
+        ("cpu", [BROKEN, 0], [(), FORGOTTEN, ANEW]),
+        (None, [BROKEN, 0], [(), FORGOTTEN, ANEW]),
+        ("cpu", [SLOW, 0], [(), FORGOTTEN, ("--force-reinstall",)]),
+        (None, [SLOW], [(), FORGOTTEN]),  # from an index of the user's: it runs
+    ],
+)
+def test_a_build_that_pip_kept_is_replaced_where_it_does_not_run_here_or_is_slower_than_needed(
+    project: Project, cached: str | None, codes: list[int], calls: list[tuple[str, ...]]
+) -> None:
+    pip = WrittenPip(project, cached, codes)
     steps = installer(project, pip)
     steps.install_llama()
     steps.check_llama()
-    assert ["--no-cache-dir" in call for call in pip.calls] == [False, True]
+    assert llama_calls(pip) == calls
+
+
+@pytest.mark.parametrize(("code", "times"), [(0, 1), (SLOW, 1), (BROKEN, 2)])
+def test_a_build_with_the_users_options_leaves_pips_cache_alone(project: Project, code: int, times: int) -> None:
+    pip = WrittenPip(project, "cpu", [code, 0])
+    steps = installer(project, pip, Backend("cpu", "", "-DGGML_OPENMP=on"))
+    steps.install_llama()
+    steps.check_llama()
+    assert llama_calls(pip) == [(*ANEW, "--no-cache-dir")] * times
+
+
+def test_a_build_that_never_runs_is_told(project: Project) -> None:
+    steps = installer(project, WrittenPip(project, codes=[BROKEN]))
+    steps.install_llama()
+    with pytest.raises(SetupError, match="was built and does not load"):
+        steps.check_llama()
 
 
 def test_the_project_is_installed_with_the_build_tools_that_are_pinned(project: Project) -> None:
@@ -213,6 +259,20 @@ def test_an_index_that_cannot_be_reached_is_found_out_in_seconds(
         pip.install("--timeout", "5", "--retries", "1", "--target", str(tmp_path), "six==1.16.0", show_progress=False)
     assert error.value.problem(pip.log).title == "The package index cannot be reached."
     assert "six==1.16.0" in pip.log.read_text(encoding="utf-8")
+
+
+def test_what_pip_built_of_a_package_is_forgotten_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("PIP_NO_CACHE_DIR", raising=False)
+    folder = tmp_path / "cache" / "wheels" / "ab" / "cd"
+    folder.mkdir(parents=True)
+    for name in ("llama_cpp_python-0.3.36-py3-none-any.whl", "other-1.0-py3-none-any.whl"):
+        (folder / name).touch()
+    pip = Pip(Path(sys.executable), tmp_path / "constraints.txt", tmp_path / "log")
+    assert [pip.forget("llama-cpp-python") for _ in range(2)] == [True, False]
+    assert [path.name for path in folder.iterdir()] == ["other-1.0-py3-none-any.whl"]
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    assert not pip.forget("other")
 
 
 def test_progress_tells_of_large_downloads_builds_and_installations_in_tenths() -> None:

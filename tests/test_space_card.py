@@ -105,4 +105,5 @@ def test_torch_may_run_on_zerogpu() -> None:
 def test_llama_cpp_is_compiled_for_any_processor_where_no_wheel_is_there() -> None:
     line = next(line for line in REQUIREMENTS.splitlines() if line.startswith("llama-cpp-python"))
     assert '--config-settings="cmake.define.GGML_NATIVE=OFF"' in line
+    assert '--config-settings="cmake.define.GGML_OPENMP=OFF"' in line
     assert f"--extra-index-url {requirements.LLAMA_WHEELS}" in REQUIREMENTS

@@ -95,7 +95,16 @@ def features(system_info: str) -> tuple[str, ...]:
 
 def uses_amx(api: Any) -> bool:
     """True of a build with kernels for AMX, which take weights arranged anew. As GCC compiles them, they break down."""
-    return "AMX_INT8" in features(api.llama_print_system_info().decode())
+    return "AMX_INT8" in _features_of(api)
+
+
+def uses_openmp(api: Any) -> bool:
+    """True of a build whose threads are OpenMP's: slower beside torch, which has threads of the same library."""
+    return "OPENMP" in _features_of(api)
+
+
+def _features_of(api: Any) -> tuple[str, ...]:
+    return features(api.llama_print_system_info().decode())
 
 
 def model_params(api: Any, layout: Layout) -> Any:

@@ -14,14 +14,18 @@ NAMES = ("cpu", "cuda", "metal", "vulkan")
 # Without llama.cpp's kernels for AMX, which end the process with their first batch where GCC has compiled them: it
 # takes the configuration of the tiles for unused, and leaves it out. Those for AVX-512 are there too.
 _FLAGS = "-U__AMX_INT8__"
+# And with llama.cpp's own threads instead of OpenMP's. Those go to sleep at each of some thousand meeting points of a
+# batch as soon as the process has more of them than cores, and torch has its own: a question took 1.2 times as long to
+# read (docs/speed.md).
+_OPTIONS = "-DGGML_OPENMP=off"
 
 
 @dataclass(frozen=True)
 class Backend:
     """A way to build llama.cpp. `environment` is what its build has beside the user's environment.
 
-    `cmake_args` is empty for the build that llama.cpp makes by itself on this system; only such a build may come from
-    pip's cache, which does not remember with which options a wheel was made.
+    `cmake_args` are the options beside those of every build; only a build without any may come from pip's cache, which
+    does not remember with which options a wheel was made.
     """
 
     name: str
@@ -33,6 +37,11 @@ class Backend:
     def is_plain(self) -> bool:
         """Whether pip's cached wheel will do."""
         return not self.cmake_args
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment's variables for the build, its options among them."""
+        return {**self.environment, "CMAKE_ARGS": f"{_OPTIONS} {self.cmake_args}".strip()}
 
 
 def choose(machine: Machine, environment: Mapping[str, str]) -> Backend:

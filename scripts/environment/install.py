@@ -23,11 +23,18 @@ from scripts.environment.problems import Problem, SetupError
 BUILD_TOOLS = ("hatchling", "editables", "scikit-build-core", "cmake", "ninja", "setuptools")
 
 
-_ASK = """
+_SLOW = 3  # no code by which Python or a signal ends a process
+_ASK = f"""
 import sys
-from rag_faq.generation.loading import library, uses_amx
-sys.exit(uses_amx(library().api))
+from rag_faq.generation.loading import library, uses_amx, uses_openmp
+api = library().api
+sys.exit(1 if uses_amx(api) else {_SLOW} if uses_openmp(api) else 0)
 """
+
+
+# Options of pip: compile, whatever is there; and neither take a wheel with other options from its cache nor leave one.
+_ANEW = ("--force-reinstall", "--no-binary", "llama-cpp-python")
+_APART = ("--no-cache-dir",)
 
 
 @dataclass(frozen=True)
@@ -161,10 +168,11 @@ class Installer:
             return False
         _say(f"llama-cpp-python {version} for {self._backend.name} ({self._backend.reason})")
         _say("  it is compiled here, about five minutes on two cores, unless pip has kept such a build")
-        self._install_llama(version, fresh=not self._backend.is_plain)
+        self._install_llama(version, *(() if self._backend.is_plain else (*_ANEW, *_APART)))
         if self._backend.is_plain and not backends.fits(self._backend, backends.installed(self._project.site_packages)):
             _say("  the build that pip had kept is for another backend: compiling")
-            self._install_llama(version, fresh=True)
+            self._pip.forget("llama-cpp-python")
+            self._install_llama(version, *_ANEW)
         return True
 
     def _options_before(self) -> str:
@@ -179,12 +187,23 @@ class Installer:
         self._pip.install("--no-build-isolation", "--editable", target)
 
     def check_llama(self) -> None:
-        """Load llama.cpp once: a build that was kept on another processor may not run on this one."""
-        if _runs(self._project.python):
+        """Load llama.cpp once: a build that was kept on another processor may not run on this one.
+
+        One with OpenMP runs, if slower: it is replaced where pip had kept it, and left where the user's index has it.
+        """
+        code = _loads(self._project.python)
+        if code == 0 or (code == _SLOW and not self._backend.is_plain):
+            return
+        version = self._project.pinned("llama-cpp-python")
+        kept = self._pip.forget("llama-cpp-python") if self._backend.is_plain else False
+        if code == _SLOW:
+            if kept:
+                _say("The build of llama.cpp that pip had kept is a slower one, with OpenMP: compiling it here")
+                self._install_llama(version, "--force-reinstall")
             return
         _say("The build of llama.cpp is none for this processor: compiling it here")
-        self._install_llama(self._project.pinned("llama-cpp-python"), fresh=True)
-        if not _runs(self._project.python):
+        self._install_llama(version, *_ANEW, *(() if self._backend.is_plain else _APART))
+        if _loads(self._project.python) not in (0, _SLOW):
             raise SetupError(
                 Problem(
                     "llama.cpp was built and does not load.",
@@ -194,15 +213,10 @@ class Installer:
                 )
             )
 
-    def _install_llama(self, version: str, *, fresh: bool) -> None:
-        # `fresh` keeps away from pip's cache both ways: a wheel with other options is neither taken nor left there.
-        options = ["--no-cache-dir", "--force-reinstall", "--no-binary", "llama-cpp-python"] if fresh else []
-        environment = dict(self._backend.environment)
-        if self._backend.cmake_args:
-            environment["CMAKE_ARGS"] = self._backend.cmake_args
+    def _install_llama(self, version: str, *options: str) -> None:
         self._pip.install(
             "--verbose", "--no-deps", "--no-build-isolation", *options, f"llama-cpp-python=={version}",
-            environment=environment,
+            environment=self._backend.variables,
         )  # fmt: skip
         self._project.state.mkdir(exist_ok=True)
         self._project.llama_note.write_text(self._backend.cmake_args, encoding="utf-8")
@@ -243,10 +257,12 @@ def exclusive(folder: Path) -> Iterator[None]:
         yield
 
 
-def _runs(python: Path) -> bool:
-    """Whether llama.cpp loads, and is without the kernels for AMX, which break down once a model runs."""
-    done = subprocess.run([str(python), "-c", _ASK], capture_output=True, check=False)
-    return done.returncode == 0
+def _loads(python: Path) -> int:
+    """0 where llama.cpp loads, _SLOW where it does so with OpenMP; else something else.
+
+    A build with the kernels for AMX counts as one that does not: they break down once a model runs.
+    """
+    return subprocess.run([str(python), "-c", _ASK], capture_output=True, check=False).returncode
 
 
 def _say(text: str) -> None:

@@ -106,6 +106,11 @@ class Pip:
         if process.returncode:
             raise PipError("".join(tail))
 
+    def forget(self, name: str) -> bool:
+        """Throw out of pip's cache what it built of a package; whether there was anything."""
+        done = self._run([*self._command(), "cache", "remove", name.replace("-", "_")])
+        return re.search(r"Files removed: [1-9]", done.stdout) is not None
+
     def requirements_of(self, requirement: str, arguments: Sequence[str] = ()) -> list[str] | None:
         """Names of what `requirement` would bring here, itself left out, without installing anything.
 

@@ -45,6 +45,9 @@ HEAD = f"""\
 --extra-index-url {LLAMA_WHEELS}
 """
 
+# For any processor, and with llama.cpp's own threads: OpenMP's sleep too often beside torch's.
+_LLAMA_OPTIONS = "".join(f' --config-settings="cmake.define.GGML_{name}=OFF"' for name in ("NATIVE", "OPENMP"))
+
 # A Space runs on Linux on x86-64; the Python is one of those that the project supports.
 _PLATFORM = {
     "sys_platform": "linux",
@@ -116,7 +119,7 @@ def text(root: Path = ROOT) -> str:
         pin = pinned[name]
         version = SPACE_PINS.get(name, next(iter(pin.specifier)).version)
         line = f"{name}{extras.get(name, '')}=={version}" + (f" ; {pin.marker}" if pin.marker else "")
-        lines.append(line + (' --config-settings="cmake.define.GGML_NATIVE=OFF"' if name == "llama-cpp-python" else ""))
+        lines.append(line + (_LLAMA_OPTIONS if name == "llama-cpp-python" else ""))
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -97,13 +97,21 @@ def test_a_build_that_leaves_instructions_unused_is_to_be_compiled_anew(tmp_path
     assert "--no-binary llama-cpp-python" in found[1].mend
 
 
-def test_a_build_with_amx_is_to_be_compiled_anew_and_one_without_is_well(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("feature", "text"),
+    [("AMX_INT8", "the build has kernels for AMX, which break down"), ("OPENMP", "the build has OpenMP's threads")],
+)
+def test_a_build_with_what_breaks_down_or_is_slow_is_to_be_compiled_anew_without(
+    tmp_path: Path, feature: str, text: str
+) -> None:
     root = root_with(tmp_path, proc__cpuinfo=CPUINFO.replace("f16c", "f16c amx_int8"))
     assert [finding.level for finding in machine.llama(PLAIN, Settings(), root)] == ["ok", "ok"]
-    with_amx = LlamaBuild("llama.cpp 1", (*PLAIN.features, "AMX_INT8"), offloads=False, gpus=())
-    found = machine.llama(with_amx, Settings(), root)[1]
-    assert (found.level, "kernels for AMX, which break down" in found.text) == ("warning", True)
-    assert found.mend.startswith("CFLAGS=-U__AMX_INT8__ CXXFLAGS=-U__AMX_INT8__ pip install ")
+    build = LlamaBuild("llama.cpp 1", (*PLAIN.features, feature), offloads=False, gpus=())
+    found = machine.llama(build, Settings(), root)[1]
+    assert (found.level, found.text.startswith(text)) == ("warning", True)
+    assert found.mend.startswith(
+        "CFLAGS=-U__AMX_INT8__ CXXFLAGS=-U__AMX_INT8__ CMAKE_ARGS=-DGGML_OPENMP=off pip install "
+    )
 
 
 def test_a_gpu_that_the_build_cannot_use_is_named(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from rag_faq.settings import Settings
 _GIB = 2**30
 _WITHOUT_AMX = "-U__AMX_INT8__"
 _REBUILD = (
-    f"CFLAGS={_WITHOUT_AMX} CXXFLAGS={_WITHOUT_AMX} "
+    f"CFLAGS={_WITHOUT_AMX} CXXFLAGS={_WITHOUT_AMX} CMAKE_ARGS=-DGGML_OPENMP=off "
     "pip install --force-reinstall --no-deps --no-cache-dir --no-binary llama-cpp-python llama-cpp-python"
 )
 # What llama.cpp calls an instruction set, and what Linux calls it; those that make a model faster.
@@ -74,6 +74,9 @@ def llama(build: LlamaBuild | NoLlama, settings: Settings, root: Path = Path("/"
         )  # fmt: skip
     if "AMX_INT8" in build.features:
         text = "the build has kernels for AMX, which break down: weights are used as they lie in the file, slower"
+        found.append(Finding("llama.cpp", "warning", text, _REBUILD))
+    if "OPENMP" in build.features:
+        text = "the build has OpenMP's threads, which sleep too often beside torch's: questions are read a fifth slower"
         found.append(Finding("llama.cpp", "warning", text, _REBUILD))
     return [*found, _offload(build, settings, root)]
 
