@@ -61,10 +61,19 @@ class Reader:
         position = self._read_kept(prompt, self._keys(prompt)[:kept], position, stop, piece)
         self._read_part(prompt, pieces(position, len(prompt.tokens), piece), stop)
 
-    def approach(self, prompt: TokenisedPrompt, stop: Callable[[], bool], piece: int = PIECE) -> int:
-        """Bring the text to the end of the prompt's lasting parts, and keep what was missing; gives where it ends."""
+    def approach(self, prompt: TokenisedPrompt, stop: Callable[[], bool], piece: int = PIECE, *, most: int = 0) -> int:
+        """Bring the text to the end of the prompt's lasting parts, and keep what was missing; gives where it ends.
+
+        Where the whole rest is no more than `most` tokens, an end of the last part may be left to be read with it, in
+        one batch, which is quicker than two; `keep_lasting` then keeps that part.
+        """
         keys = self._keys(prompt)[: len(prompt.cuts)]
-        return self._read_kept(prompt, keys, self._restore(prompt, keys, evict=True), stop, piece)
+        return self._read_kept(prompt, keys, self._restore(prompt, keys, evict=True), stop, piece, most)
+
+    def keep_lasting(self, prompt: TokenisedPrompt) -> None:
+        """Keep the last of the prompt's lasting parts, which was read now."""
+        place = len(prompt.cuts) - 1
+        self._keep(self._keys(prompt)[place], prompt.parts[place])
 
     def lasting(self, prompt: TokenisedPrompt) -> list[State] | None:
         """The states of the prompt's lasting parts; `None` where one is not kept."""
@@ -137,12 +146,26 @@ class Reader:
         return position
 
     def _read_kept(
-        self, prompt: TokenisedPrompt, keys: Sequence[str], position: int, stop: Callable[[], bool], piece: int
+        self,
+        prompt: TokenisedPrompt,
+        keys: Sequence[str],
+        position: int,
+        stop: Callable[[], bool],
+        piece: int,
+        most: int = 0,
     ) -> int:
-        """Read the parts with these keys as far as they lie behind `position`, and keep them; gives where they end."""
-        for key, (_, end) in zip(keys, prompt.parts, strict=False):
+        """Read the parts with these keys as far as they lie behind `position`, and keep them; gives where they end.
+
+        In the last one that is where no more than `most` tokens of the prompt are left; it is not kept then.
+        """
+        for place, (key, (_, end)) in enumerate(zip(keys, prompt.parts, strict=False), start=1):
             if end > position:
-                self._read_part(prompt, pieces(position, end, piece), stop)
+                cut = list(pieces(position, end, piece))
+                left = most if place == len(keys) else 0
+                now = [(first, last) for first, last in cut if len(prompt.tokens) - first > left]
+                self._read_part(prompt, iter(now), stop)
+                if len(now) < len(cut):
+                    return cut[len(now)][0]
                 self._keep(key, (position, end), passing=end not in prompt.cuts)
                 position = end
         return position

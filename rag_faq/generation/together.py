@@ -99,16 +99,18 @@ class Together:
         """Read the first of the pending prompts, and those of the others that go into its last batch."""
         first, *others = pending
         prompt = prompts[first]
-        run = _Run(prompt, self._reader.approach(prompt, stop, piece), len(prompt.tokens), measured)
+        most = piece + LEAST
+        run = _Run(prompt, self._reader.approach(prompt, stop, piece, most=most), len(prompt.tokens), measured)
+        unkept = bool(prompt.cuts) and run.start < prompt.cuts[-1]
         told: list[float] = []
-        while run.count > piece + LEAST or run.scored > _SCORED:
+        while run.count > most or run.scored > _SCORED:
             if stop():
                 raise Interrupted
             between = run.start + SCORED
             done, run = replace(run, end=between), replace(run, start=between)
             self._model.run(done.rows(TEXT), many_scores=measured)
             told += self._log_probabilities(done, 0)
-        beside = self._beside(prompts, others, run, piece + LEAST)
+        beside = self._beside(prompts, others, run, most)
         if stop():
             raise Interrupted
         if beside and not self._make_room(run, list(beside.values())):
@@ -119,6 +121,8 @@ class Together:
             places.append(len(rows))
             rows += other.rows(sequence)
         self._model.run(rows, many_scores=measured)
+        if unkept:
+            self._reader.keep_lasting(prompt)
         readings: dict[int, Reading] = {}
         runs = [(first, run), *((number, other) for number, (other, _) in beside.items())]
         for sequence, (number, read), place in zip((TEXT, *BESIDE), runs, places, strict=False):

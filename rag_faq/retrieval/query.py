@@ -60,8 +60,8 @@ _BEING = frozenset({
 _BEING_ASKED = re.compile(r"\b(?:are|r)\s+(?:you|u)\b|\b(?:am|is)\s+(?:i|this|there)\b|\byou(?:'re|\s+are)\b")
 _BESIDE_BEING = frozenset({
     "are", "r", "you", "u", "re", "am", "is", "i", "this", "it", "there", "a", "an", "or", "not", "just", "really",
-    "actually", "some", "kind", "of", "being", "live", "talking", "speaking", "chatting", "writing", "to", "with", "here",
-    "who", "what", "so", "then", "tell", "me", "if", "at", "the", "other", "end", "model", "language", "only",
+    "actually", "some", "kind", "of", "being", "live", "talking", "speaking", "chatting", "writing", "to", "with",
+    "here", "who", "what", "so", "then", "tell", "me", "if", "at", "the", "other", "end", "model", "language", "only",
 })  # fmt: skip
 
 

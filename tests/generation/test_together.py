@@ -123,6 +123,27 @@ def test_whichever_text_is_gone_on_with_it_is_as_if_read_alone(start, model, tok
         assert np.array_equal(again[1], context)
 
 
+@pytest.mark.parametrize(
+    ("words", "behind", "batches"),
+    # 16 tokens before the text, and 44 of it. With 19 behind it one batch holds both, with 49 it would have 93 of 72.
+    [(1, 19, [16, 44 + 19]), (31, 49, [16, 44, 49])],
+)
+def test_the_end_of_a_new_text_is_read_with_the_question_where_one_batch_holds_both(
+    start, model, tokenised, monkeypatch, words, behind, batches
+):
+    together, _ = start()
+    prompt = tokenised(" ".join([QUESTION, *["why"] * (words - 1)]), TEXTS[1])
+    run, rows = model.run, []
+    monkeypatch.setattr(model, "run", lambda batch, **kind: (rows.append(len(batch)), run(batch, **kind)))
+    read = together.read([prompt], never, measured=False)
+    assert (prompt.cuts, len(prompt.tokens)) == ((16, 60), 60 + behind)
+    assert rows == batches
+    rows.clear()
+    again = together.read([prompt], never, measured=False)  # of the text, all was kept
+    assert rows == [behind]
+    assert np.array_equal(read[0].scores, again[0].scores)
+
+
 def test_what_was_not_read_cannot_be_gone_on_with(start, tokenised):
     together, reader = start()
     together.read([tokenised(QUESTION, TEXTS[0])], never)
