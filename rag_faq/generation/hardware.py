@@ -16,8 +16,9 @@ _GPU_TYPES = frozenset({1, 2})  # GGML_BACKEND_DEVICE_TYPE_GPU, …_IGPU
 _UNLIMITED = 2**60  # what version 1 of cgroups says for "no limit" is larger
 
 
-# Levels of priority below the rest of the process: enough for the page not to wait (docs/page.md).
-_NICE = 10
+# Levels of priority below the rest of the process: enough for the page not to wait (docs/page.md). With ten, an answer
+# took more than a minute beside two other busy processes, with four 24 s (docs/speed.md).
+_NICE = 4
 
 
 @dataclass(frozen=True, slots=True)
