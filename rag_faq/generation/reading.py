@@ -59,7 +59,7 @@ class Reader:
         # very same prompt, which is not worth another batch.
         kept = len(prompt.cuts) + max(0, len(prompt.passing) - 1)
         position = self._read_kept(prompt, self._keys(prompt)[:kept], position, stop, piece)
-        self._read_part(prompt, pieces(position, len(prompt.tokens), piece), stop)
+        self._read_part(prompt, position, pieces(position, len(prompt.tokens), piece), stop)
 
     def approach(self, prompt: TokenisedPrompt, stop: Callable[[], bool], piece: int = PIECE, *, most: int = 0) -> int:
         """Bring the text to the end of the prompt's lasting parts, and keep what was missing; gives where it ends.
@@ -160,21 +160,24 @@ class Reader:
         """
         for place, (key, (_, end)) in enumerate(zip(keys, prompt.parts, strict=False), start=1):
             if end > position:
-                cut = list(pieces(position, end, piece))
                 left = most if place == len(keys) else 0
-                now = [(first, last) for first, last in cut if len(prompt.tokens) - first > left]
-                self._read_part(prompt, iter(now), stop)
-                if len(now) < len(cut):
-                    return cut[len(now)][0]
+                cut = (run for run in pieces(position, end, piece) if len(prompt.tokens) - run[0] > left)
+                reached = self._read_part(prompt, position, cut, stop)
+                if reached < end:
+                    return reached
                 self._keep(key, (position, end), passing=end not in prompt.cuts)
                 position = end
         return position
 
-    def _read_part(self, prompt: TokenisedPrompt, cut: Iterator[tuple[int, int]], stop: Callable[[], bool]) -> None:
-        for start, end in cut:
+    def _read_part(
+        self, prompt: TokenisedPrompt, position: int, cut: Iterator[tuple[int, int]], stop: Callable[[], bool]
+    ) -> int:
+        """Read these pieces, the first of which begins at `position`; gives where they end."""
+        for start, position in cut:
             if stop():
                 raise Interrupted
-            self._decode(prompt, start, end)
+            self._decode(prompt, start, position)
+        return position
 
     def _fill_part(
         self, prompt: TokenisedPrompt, part: tuple[int, int], stop: Callable[[], bool], ahead: Ahead

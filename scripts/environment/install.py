@@ -32,11 +32,6 @@ sys.exit(1 if uses_amx(api) else {_SLOW} if uses_openmp(api) else 0)
 """
 
 
-# Options of pip: compile, whatever is there; and neither take a wheel with other options from its cache nor leave one.
-_ANEW = ("--force-reinstall", "--no-binary", "llama-cpp-python")
-_APART = ("--no-cache-dir",)
-
-
 @dataclass(frozen=True)
 class Project:
     """The folders and files of a checkout."""
@@ -168,11 +163,13 @@ class Installer:
             return False
         _say(f"llama-cpp-python {version} for {self._backend.name} ({self._backend.reason})")
         _say("  it is compiled here, about five minutes on two cores, unless pip has kept such a build")
-        self._install_llama(version, *(() if self._backend.is_plain else (*_ANEW, *_APART)))
-        if self._backend.is_plain and not backends.fits(self._backend, backends.installed(self._project.site_packages)):
+        if not self._backend.is_plain:
+            self._compile_llama(version)
+            return True
+        self._install_llama(version)
+        if not backends.fits(self._backend, backends.installed(self._project.site_packages)):
             _say("  the build that pip had kept is for another backend: compiling")
-            self._pip.forget("llama-cpp-python")
-            self._install_llama(version, *_ANEW)
+            self._compile_llama(version)
         return True
 
     def _options_before(self) -> str:
@@ -191,18 +188,14 @@ class Installer:
 
         One with OpenMP runs, if slower: it is replaced where pip had kept it, and left where the user's index has it.
         """
-        code = _loads(self._project.python)
-        if code == 0 or (code == _SLOW and not self._backend.is_plain):
-            return
-        version = self._project.pinned("llama-cpp-python")
-        kept = self._pip.forget("llama-cpp-python") if self._backend.is_plain else False
-        if code == _SLOW:
-            if kept:
-                _say("The build of llama.cpp that pip had kept is a slower one, with OpenMP: compiling it here")
-                self._install_llama(version, "--force-reinstall")
+        code, version = _loads(self._project.python), self._project.pinned("llama-cpp-python")
+        if code == _SLOW and self._backend.is_plain and self._pip.forget("llama-cpp-python"):
+            _say("The build of llama.cpp that pip had kept is a slower one, with OpenMP: compiling it here")
+            self._install_llama(version, "--force-reinstall")
+        if code in (0, _SLOW):
             return
         _say("The build of llama.cpp is none for this processor: compiling it here")
-        self._install_llama(version, *_ANEW, *(() if self._backend.is_plain else _APART))
+        self._compile_llama(version)
         if _loads(self._project.python) not in (0, _SLOW):
             raise SetupError(
                 Problem(
@@ -212,6 +205,16 @@ class Installer:
                     remedies={"Without a GPU": "make run RAG_FAQ_LLAMA_BACKEND=cpu"},
                 )
             )
+
+    def _compile_llama(self, version: str) -> None:
+        """Compile it, whatever is there. A plain build takes the place of the one that pip had kept.
+
+        Another one keeps away from pip's cache both ways: a wheel with other options is neither taken nor left there.
+        """
+        apart = () if self._backend.is_plain else ("--no-cache-dir",)
+        if not apart:
+            self._pip.forget("llama-cpp-python")
+        self._install_llama(version, "--force-reinstall", "--no-binary", "llama-cpp-python", *apart)
 
     def _install_llama(self, version: str, *options: str) -> None:
         self._pip.install(

@@ -19,6 +19,11 @@ _REBUILD = (
     f"CFLAGS={_WITHOUT_AMX} CXXFLAGS={_WITHOUT_AMX} CMAKE_ARGS=-DGGML_OPENMP=off "
     "pip install --force-reinstall --no-deps --no-cache-dir --no-binary llama-cpp-python llama-cpp-python"
 )
+# What a build is better without, as llama.cpp calls it.
+_HINDRANCES = {
+    "AMX_INT8": "kernels for AMX, which break down: weights are used as they lie in the file, slower",
+    "OPENMP": "OpenMP's threads, which sleep too often beside torch's: questions are read a fifth slower",
+}
 # What llama.cpp calls an instruction set, and what Linux calls it; those that make a model faster.
 _SETS = {
     "AVX": "avx",
@@ -72,12 +77,11 @@ def llama(build: LlamaBuild | NoLlama, settings: Settings, root: Path = Path("/"
             Finding("llama.cpp", "warning", f"the build leaves unused what the processor has: {', '.join(unused)}",
                     _REBUILD)
         )  # fmt: skip
-    if "AMX_INT8" in build.features:
-        text = "the build has kernels for AMX, which break down: weights are used as they lie in the file, slower"
-        found.append(Finding("llama.cpp", "warning", text, _REBUILD))
-    if "OPENMP" in build.features:
-        text = "the build has OpenMP's threads, which sleep too often beside torch's: questions are read a fifth slower"
-        found.append(Finding("llama.cpp", "warning", text, _REBUILD))
+    found += [
+        Finding("llama.cpp", "warning", f"the build has {text}", _REBUILD)
+        for feature, text in _HINDRANCES.items()
+        if feature in build.features
+    ]
     return [*found, _offload(build, settings, root)]
 
 
